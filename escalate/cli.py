@@ -1,0 +1,190 @@
+"""The command ``escalate``."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from escalate.bundle import MANIFEST, load_bundle
+from escalate.classifier import Classifier
+from escalate.errors import EscalateError
+from escalate.policy import OUTPUTS
+from escalate.prediction import Prediction
+from escalate.version import __version__
+
+EXIT_ERROR = 1
+"""Exit code when a model, a policy or a file cannot be used; typer uses 2 for wrong arguments."""
+
+# First strong isolate and pop directional isolate: a terminal that knows bidirectional text sets a
+# message in its own direction and leaves the rest of the line alone.
+_ISOLATE = "\u2068"
+_END_ISOLATE = "\u2069"
+_LONGEST_SHOWN = 160
+_ACTION_STYLES = {"continue": "green", "offer": "yellow", "escalate": "bold red"}
+
+app = typer.Typer(
+    name="escalate",
+    help="Decides which customer messages must reach a person (Hebrew, Arabic, Czech, English).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Result = TypeVar("Result")
+
+ModelOption = Annotated[
+    Path | None,
+    typer.Option("--model", help="Folder of a model bundle; without it the released model."),
+]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option("--policy", help="JSON file with thresholds; without it the model's own."),
+]
+
+
+@app.command()
+def predict(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Messages; without any, one a line from standard input."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line instead of a table.")
+    ] = False,
+    model: ModelOption = None,
+    policy: PolicyOption = None,
+) -> None:
+    """Answer for messages: how complex, how negative, a person asked for, and what to do.
+
+    Exit codes: 0 answered, 1 a model or policy that cannot be used, 2 wrong arguments.
+    """
+    classifier = _or_exit(lambda: Classifier.load(model, policy=policy))
+    messages = iter(texts) if texts else _lines()
+    if as_json:
+        for text in messages:
+            answer = {"text": text, **classifier.predict(text).to_dict()}
+            # Escapes keep lone surrogates and line separators from breaking the line.
+            print(_encodable(json.dumps(answer, ensure_ascii=False)), flush=True)
+        return
+    table = _table()
+    for text in messages:
+        _add_row(table, text, classifier.predict(text))
+    Console().print(table)
+
+
+@app.command()
+def info(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole manifest.")] = False,
+    model: ModelOption = None,
+) -> None:
+    """Describe a model: version, languages, outputs, metrics, licence of the base, checksums."""
+    manifest = _or_exit(lambda: load_bundle(model)).manifest
+    if as_json:
+        print(json.dumps(manifest, ensure_ascii=False, indent=2))
+        return
+    console = Console()
+    facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in _facts(manifest):
+        facts.add_row(Text(name, style="bold"), value)
+    console.print(facts)
+    console.print(_metrics_table(manifest["metrics"]))
+
+
+def _facts(manifest: Any) -> Iterator[tuple[str, str]]:
+    base, data = manifest["base"], manifest["data"]
+    yield "escalate", __version__
+    yield "model", manifest["version"]
+    yield "languages", ", ".join(manifest["languages"])
+    yield "outputs", ", ".join(manifest["outputs"])
+    yield "window", f"{manifest['window']} tokens, overlap {manifest['overlap']}"
+    yield "base encoder", f"{base['name']} ({base['licence']})"
+    yield "training data", f"{data['licence']}, SHA-256 {data['sha256'][:16]}…"
+    yield "commit", manifest["commit"]
+    for name, digest in manifest["sha256"].items():
+        yield name, f"SHA-256 {digest} verified"
+    yield MANIFEST, f"format {manifest['format']}"
+
+
+def _metrics_table(metrics: Any) -> Table:
+    table = Table(title="Macro-F1 on the test split (AUC)", title_justify="left")
+    table.add_column("language")
+    for output in OUTPUTS:
+        table.add_column(output, justify="right")
+    for language, values in metrics["languages"].items():
+        cells = [values.get(output) for output in OUTPUTS]
+        shown = [f"{cell['macro_f1']:.3f} ({cell['auc']:.3f})" if cell else "–" for cell in cells]
+        table.add_row(language, *shown)
+    return table
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; standard streams are UTF-8 whatever the locale says."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    app()
+
+
+def _or_exit(action: Callable[[], Result]) -> Result:
+    try:
+        return action()
+    except EscalateError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(f"escalate: {message}", style="red", markup=False)
+    raise typer.Exit(EXIT_ERROR)
+
+
+def _lines() -> Iterator[str]:
+    for line in sys.stdin:
+        yield line.rstrip("\r\n")
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _table() -> Table:
+    """Return the table, the message in its last column so that its direction moves no other."""
+    table = Table()
+    for name in ("action", "complex", "negative", "human", "language"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "action" else "right")
+    table.add_column("message", overflow="fold")
+    return table
+
+
+def _add_row(table: Table, text: str, prediction: Prediction) -> None:
+    probabilities = [getattr(prediction, output) for output in OUTPUTS]
+    shown = " ".join(text.split())
+    if len(shown) > _LONGEST_SHOWN:
+        shown = shown[: _LONGEST_SHOWN - 1] + "…"
+    table.add_row(
+        Text(prediction.action, style=_ACTION_STYLES[prediction.action]),
+        *(f"{p:.2f}" if prediction.supported else "–" for p in probabilities),
+        prediction.language,
+        Text(f"{_ISOLATE}{_printable(shown)}{_END_ISOLATE}"),
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in _encodable(text))

@@ -1,0 +1,23 @@
+"""Errors that escalate raises on purpose. Each message names the cause and the remedy."""
+
+from __future__ import annotations
+
+
+class EscalateError(Exception):
+    """Base class of the errors that escalate raises on purpose."""
+
+
+class BundleError(EscalateError):
+    """A model bundle is missing, incomplete, altered or made for another version."""
+
+
+class PolicyError(EscalateError, ValueError):
+    """A policy holds an unknown name or a threshold outside 0..1."""
+
+
+class MissingExtraError(EscalateError, ImportError):
+    """An optional part of escalate was used without the packages it needs."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        """Say which feature was used and which extra installs what it needs."""
+        super().__init__(f"{feature} needs more packages: pip install 'escalate-nlp[{extra}]'")

@@ -1,0 +1,94 @@
+"""The model: from normalised text to logits, through ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import onnxruntime
+
+from escalate.calibration import Array
+from escalate.errors import BundleError
+from escalate.tokens import WindowTokenizer
+
+MAX_CHARACTERS: Final = 24_000
+"""A normalised message beyond this many characters is read at its beginning and its end only, in
+equal parts, so that no message holds a bot up."""
+
+_OUTPUT_NAMES: Final = ["outputs", "language"]
+
+
+class Logits(NamedTuple):
+    """What the model says of one message.
+
+    Attributes:
+        outputs: Shape (3,), in the order of ``escalate.policy.OUTPUTS``.
+        language: Shape (5,), in the order of ``escalate.bundle.LANGUAGE_CLASSES``.
+        truncated: True when the message was too long to be read whole.
+    """
+
+    outputs: Array
+    language: Array
+    truncated: bool
+
+
+class Model:
+    """An ONNX session with its tokenizer. Safe to share between threads and to fork."""
+
+    def __init__(self, onnx: bytes, tokenizer: WindowTokenizer, threads: int = 1) -> None:
+        """Start a session.
+
+        Args:
+            onnx: A serialised model with input ``input_ids`` and outputs ``outputs``, ``language``.
+            tokenizer: The model's tokenizer.
+            threads: Threads of one run.
+
+        Raises:
+            BundleError: ONNX Runtime cannot load the model, or it has other outputs.
+            ValueError: ``threads`` is below 1.
+        """
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; it must be 1 or more")
+        self._tokenizer = tokenizer
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Error level: warnings about a bundle that passed its checks would only alarm.
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own classes derive from Exception only
+            raise BundleError(
+                f"the model does not load in onnxruntime {onnxruntime.__version__} ({error}): "
+                "upgrade onnxruntime or copy the bundle again"
+            ) from error
+        names = [output.name for output in self._session.get_outputs()]
+        if names != _OUTPUT_NAMES:
+            raise BundleError(f"the model has the outputs {names}, not {_OUTPUT_NAMES}: export it again")
+
+    def read(self, text: str) -> Logits:
+        """Return the logits of one message.
+
+        Each window of a long message is a run of its own, as is each message, so that no text can
+        change the answer of another. A need stated anywhere in a long message counts: of several
+        windows the highest logit is taken. The language is the mean over the tokens.
+
+        Args:
+            text: A message as ``escalate.text.normalise`` returns it.
+        """
+        parts = [text]
+        if truncated := len(text) > MAX_CHARACTERS:
+            half = MAX_CHARACTERS // 2
+            parts = [text[:half], text[-half:]]
+        windows = [window for part in parts for window in self._tokenizer.windows(part)]
+        outputs, language = [], []
+        for window in windows:
+            output_row, language_row = self._session.run(_OUTPUT_NAMES, {"input_ids": window})
+            outputs.append(output_row[0])
+            language.append(language_row[0])
+        sizes = [window.size for window in windows]
+        return Logits(
+            np.max(np.array(outputs, dtype=np.float64), axis=0),
+            np.average(np.array(language, dtype=np.float64), axis=0, weights=sizes),
+            truncated,
+        )

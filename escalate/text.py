@@ -1,0 +1,70 @@
+"""The only text normalisation of the project: what the model reads, in training and in service.
+
+Two spellings of one message that differ only in marks a reader does not see or does not need
+(bidi controls, zero-width characters, niqqud, tashkeel, tatweel, Unicode composition, letter case)
+become the same string here, so that they cannot get different answers. Letters are never deleted.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+NORMALISER_VERSION: Final = 1
+"""Raised with every change that alters an output; a bundle is bound to the version it trained with."""
+
+# Format characters without a glyph: soft hyphen, Arabic letter mark, zero-width space/joiners, bidi
+# embeddings, overrides and isolates, word joiner, invisible operators, variation selectors, BOM, tags.
+_INVISIBLE: Final = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+# Hebrew points and accents without the punctuation among them (maqaf, paseq, sof pasuq, nun hafukha).
+_NIQQUD: Final = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+# Arabic marks above and below letters. Hamza and madda written apart have joined their letter (NFKC)
+# before these are removed, so that only marks that change no letter are left.
+_TASHKEEL: Final = "\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff"
+_TATWEEL: Final = "\u0640"
+
+_REMOVED_FIRST: Final = re.compile(f"[{_INVISIBLE}{_TATWEEL}]")
+_REMOVED_THEN: Final = re.compile(f"[{_INVISIBLE}{_TATWEEL}{_NIQQUD}{_TASHKEEL}]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
+_LONG_RUN: Final = re.compile(r"(.)\1{3,}", re.DOTALL)
+_LONG_NUMBER: Final = re.compile(r"[0-9]{4,}")
+_DIGITS: Final = {first + digit: str(digit) for first in (0x0660, 0x06F0) for digit in range(10)}
+
+
+def normalise(text: str) -> str:
+    """Return the one spelling of ``text`` that the model reads.
+
+    In order: lone surrogates become U+FFFD; invisible characters and tatweel go; NFKC; niqqud and
+    tashkeel go; lower case; Arabic-Indic digits become 0-9; a number of four or more digits
+    (order numbers, phones, years) becomes ``000``; a character repeated more than three times is
+    kept three times; control characters and white space fold to single spaces.
+
+    Args:
+        text: Any string, lone surrogates and control characters included.
+
+    Returns:
+        A string without leading or trailing space, possibly empty. The function is idempotent:
+        ``normalise(normalise(text)) == normalise(text)``.
+    """
+    if not text.isascii():
+        text = _SURROGATE.sub("\ufffd", text)
+        text = unicodedata.normalize("NFKC", _REMOVED_FIRST.sub("", text))
+        text = _REMOVED_THEN.sub("", text).translate(_DIGITS)
+        # Lower case can decompose (İ) and removal can bring a letter and its mark together.
+        text = unicodedata.normalize("NFKC", text.lower())
+        text = _REMOVED_THEN.sub("", text)
+    else:
+        text = text.lower()
+    text = _LONG_NUMBER.sub("000", text)
+    text = _LONG_RUN.sub(r"\1\1\1", text)
+    return _CONTROL_OR_SPACE.sub(" ", text).strip()
+
+
+def has_words(text: str) -> bool:
+    """Tell whether ``text`` holds at least one letter of any script."""
+    return any(character.isalpha() for character in text)

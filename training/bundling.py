@@ -1,0 +1,169 @@
+"""Writes a bundle: quantised model, tokenizer, calibration, policy, metrics and checksums in one folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+
+from escalate.bundle import FORMAT_VERSION, LANGUAGE_CLASSES, MANIFEST, MODEL, TOKENIZER, sha256
+from escalate.calibration import Calibration
+from escalate.policy import LANGUAGES, OUTPUTS, Policy
+from escalate.text import NORMALISER_VERSION
+from training.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
+from training.calibrating import choose_policy, fit_calibration
+from training.config import Recipe
+from training.corpus import Message
+from training.export import build_onnx, measure_peaks
+from training.fine_tuning import token_ids
+from training.model import EscalationModel
+from training.reading import build_model, labels_of, read_texts
+
+MODEL_CARD = "MODEL_CARD.md"
+
+_PEAK_MESSAGES = 400
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A bundle before it is written.
+
+    Attributes:
+        onnx: The quantised model.
+        onnx_float32: The same network unquantised, for comparison; it is not part of the bundle.
+        tokenizer: The text of ``tokenizer.json``.
+        calibration: Fitted on the validation split, on the quantised model.
+        policy: Default policy.
+        base_rates: Share of positive labels per output in the train split.
+    """
+
+    onnx: bytes
+    onnx_float32: bytes
+    tokenizer: str
+    calibration: Calibration
+    policy: Policy
+    base_rates: Mapping[str, float]
+
+
+def draft_bundle(
+    model: EscalationModel,
+    base: BaseEncoder,
+    recipe: Recipe,
+    train: Sequence[Message],
+    validation: Sequence[Message],
+) -> Draft:
+    """Quantise a network, and fit calibration and policy to the quantised form.
+
+    Args:
+        model: The trained student.
+        base: Its base encoder, for the tokenizer.
+        recipe: The recipe it was trained with.
+        train: Train split: source of the activation peaks and of the base rates.
+        validation: Validation split.
+    """
+    sample = train[:: max(1, len(train) // _PEAK_MESSAGES)]
+    ids = token_ids(base.tokenizer, [message.text for message in sample], recipe.window)
+    onnx = build_onnx(model, measure_peaks(model, ids))
+    tokenizer = base.tokenizer.to_str()
+    served = build_model(onnx, tokenizer, recipe.window, recipe.overlap)
+    judged = [message for message in validation if message.language in LANGUAGES]
+    reading = read_texts(served, [message.text for message in judged])
+    labels, languages = labels_of(judged), [message.language for message in judged]
+    calibration = fit_calibration(reading.outputs, labels, languages)
+    probabilities = np.array(
+        [
+            [*calibration.probabilities(logits, language).values()]
+            for logits, language in zip(reading.outputs, languages, strict=True)
+        ]
+    )
+    return Draft(
+        onnx=onnx,
+        onnx_float32=build_onnx(model),
+        tokenizer=tokenizer,
+        calibration=calibration,
+        policy=choose_policy(probabilities, labels, recipe.offer_recall, recipe.escalate_precision),
+        base_rates=dict(zip(OUTPUTS, np.nanmean(labels_of(train), 0).tolist(), strict=True)),
+    )
+
+
+def write_bundle(
+    draft: Draft,
+    folder: Path,
+    version: str,
+    recipe: Recipe,
+    base: BaseEncoder,
+    data: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+) -> None:
+    """Write a bundle; the folder appears only when it is whole.
+
+    Args:
+        draft: The bundle.
+        folder: Where it goes; an existing bundle there is replaced.
+        version: Version of the model.
+        recipe: The recipe it was trained with.
+        base: The base encoder.
+        data: What is known of the training data: hash, licence, counts.
+        metrics: What was measured on the test split.
+    """
+    files = {MODEL: draft.onnx, TOKENIZER: draft.tokenizer.encode("utf-8")}
+    manifest = {
+        "format": FORMAT_VERSION,
+        "version": version,
+        "outputs": list(OUTPUTS),
+        "languages": list(LANGUAGE_CLASSES),
+        "window": recipe.window,
+        "overlap": recipe.overlap,
+        "normaliser": NORMALISER_VERSION,
+        "base": {
+            "name": base.name,
+            "source": base.source,
+            "licence": DEFAULT_BASE_LICENCE if base.name == DEFAULT_BASE else "see its source",
+            "pieces": base.tokenizer.get_vocab_size(),
+        },
+        "data": dict(data),
+        "commit": git_commit(),
+        "recipe": recipe.to_dict(),
+        "software": {"torch": torch.__version__, "transformers": transformers.__version__},
+        "base_rates": dict(draft.base_rates),
+        "calibration": draft.calibration.to_dict(),
+        "policy": draft.policy.to_dict(),
+        "metrics": dict(metrics),
+        "sha256": {name: sha256(content) for name, content in files.items()},
+    }
+    temporary = folder.with_name(folder.name + ".part")
+    if temporary.exists():
+        shutil.rmtree(temporary)
+    temporary.mkdir(parents=True)
+    for name, content in files.items():
+        (temporary / name).write_bytes(content)
+    (temporary / MANIFEST).write_text(
+        json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+    )
+    if folder.exists():
+        shutil.rmtree(folder)
+    temporary.rename(folder)
+
+
+def git_commit() -> str:
+    """Return the commit of the checkout, with ``+changes`` where files differ, or ``unknown``."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{commit}+changes" if changes else commit
+
+
+def _git(*arguments: str) -> str:
+    root = Path(__file__).resolve().parent
+    finished = subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True)
+    return finished.stdout.strip()

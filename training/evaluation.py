@@ -1,0 +1,109 @@
+"""What a bundle answers on labelled messages, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from tqdm.auto import tqdm
+
+from escalate import Classifier
+from escalate.policy import LANGUAGES, OUTPUTS
+from escalate.prediction import Prediction
+from training.baselines import BASELINES
+from training.corpus import Message
+from training.metrics import by_language, language_metrics
+from training.reading import labels_of
+
+Array = npt.NDArray[Any]
+
+RECALL: Final = 0.95
+"""Share of the messages that must reach a person which the operation figures hold."""
+
+HAND_OFFS: Final = 0.2
+"""Share of all messages handed to a person at which the operation figures give the recall."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Predictions for messages, also as arrays; the rows are the messages.
+
+    Attributes:
+        messages: The messages.
+        labels: 0, 1 or NaN, shape (messages, 3).
+        predictions: What the classifier answered.
+        probabilities: Its probabilities, shape (messages, 3).
+    """
+
+    messages: Sequence[Message]
+    labels: Array
+    predictions: Sequence[Prediction]
+    probabilities: Array
+
+
+def answer(classifier: Classifier, messages: Sequence[Message], workers: int = 2) -> Answers:
+    """Ask a classifier about messages."""
+    predictions = list(
+        tqdm(
+            classifier.predict_many([message.text for message in messages], workers=workers),
+            total=len(messages),
+            desc="answering",
+            unit="message",
+            disable=len(messages) < 1000,
+        )
+    )
+    rows = [[getattr(p, output) for output in OUTPUTS] for p in predictions]
+    probabilities = np.array(rows).reshape(-1, len(OUTPUTS))
+    return Answers(messages, labels_of(messages), predictions, probabilities)
+
+
+def evaluate(answers: Answers) -> dict[str, Any]:
+    """Return the metrics of answers, per language, as JSON-ready data."""
+    languages = [message.language for message in answers.messages]
+    return {
+        "messages": len(answers.messages),
+        "languages": by_language(answers.messages, answers.probabilities, answers.labels),
+        "language": language_metrics(languages, [p.language for p in answers.predictions]),
+        "operation": operation(answers),
+    }
+
+
+def operation(answers: Answers) -> dict[str, dict[str, float]]:
+    """Return per language how the border works in service.
+
+    A message must reach a person when any of its labels is 1. Messages are ranked by their highest
+    probability. ``left_to_bot`` is the share of messages below the threshold that holds RECALL of
+    those that must reach a person; ``recall_at_hand_offs`` is the recall when HAND_OFFS of all
+    messages are handed over.
+    """
+    result = {}
+    languages = np.array([message.language for message in answers.messages])
+    for language in LANGUAGES:
+        own = (languages == language) & ~np.isnan(answers.labels).any(1)
+        must = answers.labels[own].max(1, initial=0) == 1
+        if not must.any():
+            continue
+        need = answers.probabilities[own].max(1)
+        threshold = np.quantile(need[must], 1 - RECALL, method="lower")
+        handed = need >= np.quantile(need, 1 - HAND_OFFS)
+        result[language] = {
+            "must_reach_a_person": float(must.mean()),
+            "left_to_bot": float((need < threshold).mean()),
+            "recall_at_hand_offs": float(must[handed].sum() / must.sum()),
+        }
+    return result
+
+
+def evaluate_baselines(
+    train: Sequence[Message], test: Sequence[Message]
+) -> Mapping[str, dict[str, dict[str, Any]]]:
+    """Return the metrics per language of every baseline, trained on ``train``."""
+    learned = [m for m in train if m.language in LANGUAGES]
+    judged = [m for m in test if m.language in LANGUAGES]
+    labels = labels_of(judged)
+    return {
+        name: by_language(judged, baseline(learned, judged), labels) for name, baseline in BASELINES.items()
+    }

@@ -1,0 +1,168 @@
+"""The model card of a bundle, generated from its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tabulate import tabulate
+
+from escalate.policy import OUTPUTS
+
+_NAMES = {"he": "Hebrew", "ar": "Arabic", "cs": "Czech", "en": "English"}
+_HEADS = {
+    "complexity": "complexity",
+    "negative_sentiment": "negative sentiment",
+    "human_requested": "human requested",
+}
+
+
+def model_card(manifest: Mapping[str, Any]) -> str:
+    """Return the model card as Markdown.
+
+    Args:
+        manifest: A manifest whose ``metrics`` come from ``training.bundling``.
+    """
+    metrics, base, data = manifest["metrics"], manifest["base"], manifest["data"]
+    language = metrics["language"]
+    return f"""# escalate model {manifest["version"]}
+
+Reads one customer message in Hebrew, Arabic, Czech or English and gives the probability that the
+request is complex, that the writer shows negative feeling and that they ask for a person, and the
+language of the message.
+
+## Intended use
+
+A support bot asks the model before it replies, and hands over or offers a person where the policy
+says so; analysts score historical messages. Messages are customer messages of a few words to a few
+paragraphs: chat, SMS, e-mail, reviews, survey answers, posts, voice transcripts.
+
+Not intended for decisions about people (employment, credit, health), for monitoring staff, or as
+the only way to reach a person: a customer must always be able to ask for one in other ways too.
+
+## Limits
+
+- Other languages are answered with `supported: false`. Short texts that could be of several
+  languages (names, one English word) may be taken for one of the four or for none.
+- The training messages were written for this project, not taken from customers. Words, firms and
+  habits that they do not hold are known only through the base encoder.
+- Sarcasm, quotations and jokes are the commonest errors in sentiment; terse messages whose
+  difficulty is not said in words are the commonest in complexity.
+- A message of more than {manifest["window"]} tokens is read in windows and the highest value
+  counts, so very long messages score higher than short ones.
+
+## How it was made
+
+| | |
+|---|---|
+| base encoder | {base["name"]}, {base["licence"]} licence, from {base["source"]}, {base["pieces"]:,} pieces kept |
+| network | {len(manifest["recipe"]["student"]["layers"])} layers distilled from {len(manifest["recipe"]["seeds"])} teachers of {len(manifest["recipe"]["teacher"]["layers"])} layers |
+| data | {data["messages"]:,} messages, {data["licence"]}, SHA-256 `{data["sha256"]}` |
+| seeds | {", ".join(map(str, manifest["recipe"]["seeds"]))} |
+| commit | `{manifest["commit"]}` |
+| licence of the weights | Apache-2.0; the base encoder's {base["licence"]} notice is in NOTICE |
+
+## Measured on the test split
+
+{metrics["messages"]:,} messages by writers and about situations that are not in the training data.
+Macro-F1 at probability 0.5, area under the ROC curve in brackets.
+
+{_quality(metrics["languages"])}
+
+The language is right for {language["accuracy"]:.1%} of the messages; of those in other languages or
+without words {language["other_recall"]:.1%} are recognised as such.
+
+Contrast pairs (two messages that differ in a few words and one label) where both are right, and the
+expected calibration error:
+
+{_pairs(metrics["languages"])}
+
+### Beside simple models
+
+Macro-F1, trained on the same messages:
+
+{_baselines(metrics)}
+
+### The border in service
+
+Of the test messages, how many must reach a person (complex, negative or asked for one); how many
+stay with the bot when 95 % of those are to reach a person; and how many of those reach one when
+20 % of all messages are handed over, the most pressing first.
+
+{_operation(metrics["operation"])}
+
+### Quantised against float32
+
+The served model computes in 8-bit integers. On the test split, against the same network in float32:
+
+{_parity(metrics["parity"])}
+"""
+
+
+def _table(rows: list[list[Any]], headers: list[str]) -> str:
+    return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+
+
+def _quality(languages: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            _NAMES[language],
+            values["messages"],
+            *(f"{values[o]['macro_f1']:.3f} ({values[o]['auc']:.3f})" for o in OUTPUTS),
+        ]
+        for language, values in languages.items()
+    ]
+    return _table(rows, ["", "messages", *(_HEADS[o] for o in OUTPUTS)])
+
+
+def _pairs(languages: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            _NAMES[language],
+            f"{values['pairs_both_right']:.1%}",
+            *(f"{values[o]['calibration_error']:.3f}" for o in OUTPUTS),
+        ]
+        for language, values in languages.items()
+    ]
+    return _table(rows, ["", "pairs", *(f"calibration, {_HEADS[o]}" for o in OUTPUTS)])
+
+
+def _baselines(metrics: Mapping[str, Any]) -> str:
+    rows = []
+    models = {"this model": metrics["languages"], **metrics["baselines"]}
+    for name, languages in models.items():
+        for language, values in languages.items():
+            scores = [f"{values[o]['macro_f1']:.3f}" for o in OUTPUTS]
+            rows.append([name, _NAMES[language], *scores])
+    return _table(rows, ["model", "", *(_HEADS[o] for o in OUTPUTS)])
+
+
+def _operation(operation: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            _NAMES[language],
+            f"{values['must_reach_a_person']:.1%}",
+            f"{values['left_to_bot']:.1%}",
+            f"{values['recall_at_hand_offs']:.1%}",
+        ]
+        for language, values in operation.items()
+    ]
+    return _table(
+        rows, ["", "must reach a person", "left to the bot at 95 % recall", "recall at 20 % hand-offs"]
+    )
+
+
+def _parity(parity: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            _NAMES[language],
+            f"{values['same_decisions']:.2%}",
+            f"{values['difference_p99']:.4f}",
+            f"{values['torch_difference']:.1e}",
+        ]
+        for language, values in parity.items()
+    ]
+    return _table(
+        rows,
+        ["", "same decisions", "99th percentile of the difference", "float32 ONNX against torch"],
+    )
