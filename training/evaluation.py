@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ RECALL: Final = 0.95
 
 HAND_OFFS: Final = 0.2
 """Share of all messages handed to a person at which the operation figures give the recall."""
+
+_CURVE_POINTS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,62 @@ def operation(answers: Answers) -> dict[str, dict[str, float]]:
     messages are handed over.
     """
     result = {}
-    languages = np.array([message.language for message in answers.messages])
-    for language in LANGUAGES:
-        own = (languages == language) & ~np.isnan(answers.labels).any(1)
-        must = answers.labels[own].max(1, initial=0) == 1
-        if not must.any():
-            continue
-        need = answers.probabilities[own].max(1)
+    for language, rows, must in _judged(answers):
+        need = answers.probabilities[rows].max(1)
         threshold = np.quantile(need[must], 1 - RECALL, method="lower")
         handed = need >= np.quantile(need, 1 - HAND_OFFS)
         result[language] = {
             "must_reach_a_person": float(must.mean()),
             "left_to_bot": float((need < threshold).mean()),
-            "recall_at_hand_offs": float(must[handed].sum() / must.sum()),
+            "recall_at_hand_offs": _recall(handed, must),
         }
     return result
+
+
+def hand_off_curve(answers: Answers) -> dict[str, list[dict[str, float]]]:
+    """Return per language the recall at rising shares of messages handed to a person.
+
+    Ranked as in ``operation``. Messages with equal need are handed over together, so a share can be
+    larger than the one asked for.
+    """
+    result = {}
+    for language, rows, must in _judged(answers):
+        need = answers.probabilities[rows].max(1)
+        points = [{"hand_offs": 0.0, "recall": 0.0}]
+        for threshold in np.quantile(need, 1 - np.linspace(0, 1, _CURVE_POINTS + 1)[1:]):
+            handed = need >= threshold
+            points.append({"hand_offs": float(handed.mean()), "recall": _recall(handed, must)})
+        result[language] = points
+    return result
+
+
+def policy_points(answers: Answers) -> dict[str, dict[str, dict[str, float]]]:
+    """Return per language what the policy does: the share handed over and the recall.
+
+    ``escalate`` counts the messages it hands over, ``offer`` also those in which it offers a person.
+    """
+    result = {}
+    for language, rows, must in _judged(answers):
+        actions = np.array([answers.predictions[row].action for row in rows])
+        result[language] = {
+            name: {"hand_offs": float(handed.mean()), "recall": _recall(handed, must)}
+            for name, handed in (("offer", actions != "continue"), ("escalate", actions == "escalate"))
+        }
+    return result
+
+
+def _judged(answers: Answers) -> Iterator[tuple[str, Array, Array]]:
+    """Yield each language, its fully labelled rows, and which of them must reach a person, if any must."""
+    languages = np.array([message.language for message in answers.messages])
+    for language in LANGUAGES:
+        rows = np.flatnonzero((languages == language) & ~np.isnan(answers.labels).any(1))
+        must = answers.labels[rows].max(1, initial=0) == 1
+        if must.any():
+            yield language, rows, must
+
+
+def _recall(handed: Array, must: Array) -> float:
+    return float(must[handed].sum() / must.sum())
 
 
 def evaluate_baselines(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -42,18 +42,25 @@ def output_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
     }
 
 
+def calibration_bins(probabilities: Array) -> Iterator[Array]:
+    """Yield the rows in each of CALIBRATION_BINS bins of equal width, where there are any."""
+    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    for index in range(CALIBRATION_BINS):
+        rows = np.flatnonzero(bins == index)
+        if len(rows):
+            yield rows
+
+
 def calibration_error(probabilities: Array, labels: Array) -> float:
     """Return the expected calibration error over bins of equal width.
 
     Source: M. P. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015.
     """
-    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    error = 0.0
-    for index in range(CALIBRATION_BINS):
-        inside = bins == index
-        if inside.any():
-            error += inside.mean() * abs(probabilities[inside].mean() - labels[inside].mean())
-    return float(error)
+    error = sum(
+        len(rows) * abs(probabilities[rows].mean() - labels[rows].mean())
+        for rows in calibration_bins(probabilities)
+    )
+    return float(error / len(labels))
 
 
 def pairs_both_right(messages: Sequence[Message], probabilities: Array, labels: Array) -> float:

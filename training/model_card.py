@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tabulate import tabulate
-
-from escalate.policy import OUTPUTS
-
-_NAMES = {"he": "Hebrew", "ar": "Arabic", "cs": "Czech", "en": "English"}
-_HEADS = {
-    "complexity": "complexity",
-    "negative_sentiment": "negative sentiment",
-    "human_requested": "human requested",
-}
+from training.tables import (
+    LANGUAGE_NAMES,
+    baselines_table,
+    markdown_table,
+    operation_table,
+    pairs_table,
+    quality_table,
+)
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
@@ -67,7 +65,7 @@ the only way to reach a person: a customer must always be able to ask for one in
 {metrics["messages"]:,} messages by writers and about situations that are not in the training data.
 Macro-F1 at probability 0.5, area under the ROC curve in brackets.
 
-{_quality(metrics["languages"])}
+{quality_table(metrics["languages"])}
 
 The language is right for {language["accuracy"]:.1%} of the messages; of those in other languages or
 without words {language["other_recall"]:.1%} are recognised as such.
@@ -75,13 +73,13 @@ without words {language["other_recall"]:.1%} are recognised as such.
 Contrast pairs (two messages that differ in a few words and one label) where both are right, and the
 expected calibration error:
 
-{_pairs(metrics["languages"])}
+{pairs_table(metrics["languages"])}
 
 ### Beside simple models
 
 Macro-F1, trained on the same messages:
 
-{_baselines(metrics)}
+{baselines_table(metrics["languages"], metrics["baselines"])}
 
 ### The border in service
 
@@ -89,7 +87,7 @@ Of the test messages, how many must reach a person (complex, negative or asked f
 stay with the bot when 95 % of those are to reach a person; and how many of those reach one when
 20 % of all messages are handed over, the most pressing first.
 
-{_operation(metrics["operation"])}
+{operation_table(metrics["operation"])}
 
 ### Quantised against float32
 
@@ -99,70 +97,17 @@ The served model computes in 8-bit integers. On the test split, against the same
 """
 
 
-def _table(rows: list[list[Any]], headers: list[str]) -> str:
-    return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
-
-
-def _quality(languages: Mapping[str, Any]) -> str:
-    rows = [
-        [
-            _NAMES[language],
-            values["messages"],
-            *(f"{values[o]['macro_f1']:.3f} ({values[o]['auc']:.3f})" for o in OUTPUTS),
-        ]
-        for language, values in languages.items()
-    ]
-    return _table(rows, ["", "messages", *(_HEADS[o] for o in OUTPUTS)])
-
-
-def _pairs(languages: Mapping[str, Any]) -> str:
-    rows = [
-        [
-            _NAMES[language],
-            f"{values['pairs_both_right']:.1%}",
-            *(f"{values[o]['calibration_error']:.3f}" for o in OUTPUTS),
-        ]
-        for language, values in languages.items()
-    ]
-    return _table(rows, ["", "pairs", *(f"calibration, {_HEADS[o]}" for o in OUTPUTS)])
-
-
-def _baselines(metrics: Mapping[str, Any]) -> str:
-    rows = []
-    models = {"this model": metrics["languages"], **metrics["baselines"]}
-    for name, languages in models.items():
-        for language, values in languages.items():
-            scores = [f"{values[o]['macro_f1']:.3f}" for o in OUTPUTS]
-            rows.append([name, _NAMES[language], *scores])
-    return _table(rows, ["model", "", *(_HEADS[o] for o in OUTPUTS)])
-
-
-def _operation(operation: Mapping[str, Any]) -> str:
-    rows = [
-        [
-            _NAMES[language],
-            f"{values['must_reach_a_person']:.1%}",
-            f"{values['left_to_bot']:.1%}",
-            f"{values['recall_at_hand_offs']:.1%}",
-        ]
-        for language, values in operation.items()
-    ]
-    return _table(
-        rows, ["", "must reach a person", "left to the bot at 95 % recall", "recall at 20 % hand-offs"]
-    )
-
-
 def _parity(parity: Mapping[str, Any]) -> str:
     rows = [
         [
-            _NAMES[language],
+            LANGUAGE_NAMES[language],
             f"{values['same_decisions']:.2%}",
             f"{values['difference_p99']:.4f}",
             f"{values['torch_difference']:.1e}",
         ]
         for language, values in parity.items()
     ]
-    return _table(
+    return markdown_table(
         rows,
         ["", "same decisions", "99th percentile of the difference", "float32 ONNX against torch"],
     )

@@ -1,0 +1,151 @@
+"""Fixtures: a tiny encoder, a tiny corpus, and a bundle made from them by the real pipeline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+from escalate import Classifier  # noqa: E402
+from escalate.bundle import released_bundle  # noqa: E402
+
+_WORDS = {
+    "he": (["איפה החבילה", "מתי פותחים", "כמה זה עולה"], "נורא", "הונאה בחשבון", "תנו לי נציג"),
+    "ar": (["أين الطلب", "متى تفتحون", "كم السعر"], "سيء", "احتيال في حسابي", "أريد موظف"),
+    "cs": (["kde je balík", "kdy otevíráte", "kolik to stojí"], "hrozné", "podvod na účtu", "chci člověka"),
+    "en": (["where is my parcel", "when do you open", "the price"], "awful", "fraud on it", "a human please"),
+}
+_OTHER = ["где моя посылка", "wo ist mein paket", "asdkjh qwe", "où est mon colis", "paketim nerede"]
+
+
+def tiny_messages(split: str) -> Iterator[dict[str, object]]:
+    """Yield messages whose labels can be learned from single words, 96 in a split and language."""
+    number = 0
+    for language, (starts, negative, complex_, human) in _WORDS.items():
+        for start, round_, c, n, h in product(starts, range(4), (0, 1), (0, 1), (0, 1)):
+            parts = [start, *(w for w, on in ((negative, n), (complex_, c), (human, h)) if on)]
+            number += 1
+            yield {
+                "id": f"{split}-{number}",
+                "text": " ".join(parts) + f" {round_}",
+                "language": language,
+                "complexity": c,
+                "negative_sentiment": n,
+                "human_requested": h,
+                "channel": "chat",
+                "group": f"{split}-{language}-{round_}",
+            }
+    for i, text in enumerate(_OTHER * 4):
+        yield {"id": f"{split}-other-{i}", "text": f"{text} {i}", "language": "other"}
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus in the project's format."""
+    from training.corpus import parse_message, write_messages
+
+    folder = tmp_path_factory.mktemp("corpus")
+    for split in ("train", "validation", "test"):
+        messages = [parse_message(data) for data in tiny_messages(split)]
+        for language in ("he", "ar", "cs", "en", "other"):
+            own = [m for m in messages if m.language == language]
+            write_messages(folder / split / f"{language}.jsonl", own)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A randomly initialised encoder of two layers as a Hugging Face folder."""
+    import torch
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    from training.base_encoder import build_tokenizer
+
+    words = {word for data in tiny_messages("train") for word in str(data["text"]).split()}
+    characters = sorted({c for word in words for c in word} | set("abcdefghijklmnopqrstuvwxyz?!.,"))
+    pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -3.0)]
+    pieces += [(c, -8.0) for c in characters]
+    pieces += [(f"▁{word}", -6.0) for word in sorted(words)]
+    torch.manual_seed(7)
+    config = BertConfig(
+        vocab_size=len(pieces),
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=192,
+        max_position_embeddings=64,
+        pad_token_id=1,
+    )
+    folder = tmp_path_factory.mktemp("base")
+    BertModel(config).save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=build_tokenizer(pieces),
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tiny_base: Path) -> object:
+    """The project's recipe, cut down to the tiny encoder."""
+    from training.config import read_recipe
+
+    recipe = read_recipe()
+    return replace(
+        recipe,
+        base=str(tiny_base),
+        seeds=(1,),
+        vocabulary_words=10,
+        window=32,
+        overlap=8,
+        teacher=replace(recipe.teacher, layers=(0, 1), epochs=2, learning_rate=1e-3, max_tokens=32),
+        student=replace(recipe.student, layers=(0,), epochs=3, learning_rate=1e-3, max_tokens=32),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_corpus: Path, tiny_recipe: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training run."""
+    from training.config import Recipe
+    from training.corpus import read_split
+    from training.pipeline import train
+
+    assert isinstance(tiny_recipe, Recipe)
+    folder = tmp_path_factory.mktemp("run")
+    train(read_split(tiny_corpus, "train"), tiny_recipe, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    tiny_run: Path, tiny_corpus: Path, tiny_recipe: object, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The bundle of the finished run."""
+    from training.config import Recipe
+    from training.exporting import export
+
+    assert isinstance(tiny_recipe, Recipe)
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    return export(tiny_run, tiny_corpus, tiny_recipe, "tiny", folder)
+
+
+@pytest.fixture(scope="session")
+def released() -> Path:
+    """The folder of the released bundle."""
+    return released_bundle()
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    """The released model."""
+    return Classifier.load()

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escalate import BundleError, Classifier
+from escalate.bundle import MANIFEST, MODEL, TOKENIZER, load_bundle, sha256
+
+
+@pytest.fixture
+def copy(released: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(released, tmp_path / "bundle"))
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    change(manifest)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_a_copy_of_the_released_bundle_answers_alike(copy: Path, classifier: Classifier) -> None:
+    text = "I want to speak to a human, this is the worst service ever"
+    assert Classifier.load(copy).predict(text) == classifier.predict(text)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, MODEL, TOKENIZER])
+def test_a_missing_file_is_named(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        Classifier.load(copy)
+
+
+@pytest.mark.parametrize("name", [MODEL, TOKENIZER])
+def test_a_truncated_file_is_named(copy: Path, name: str) -> None:
+    data = (copy / name).read_bytes()
+    (copy / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(BundleError, match=rf"{name}.*copy the bundle again"):
+        Classifier.load(copy)
+
+
+@pytest.mark.parametrize("name", [MODEL, TOKENIZER])
+def test_one_changed_byte_is_found(copy: Path, name: str) -> None:
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(data)
+    with pytest.raises(BundleError, match="checksum"):
+        Classifier.load(copy)
+
+
+def test_a_damaged_manifest_is_named(copy: Path) -> None:
+    path = copy / MANIFEST
+    path.write_text(path.read_text(encoding="utf-8")[:-40], encoding="utf-8")
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        Classifier.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [
+        ("format", 99, "format 99"),
+        ("normaliser", 99, "normaliser 99"),
+        ("outputs", ["complexity"], "export the model again"),
+        ("languages", ["he"], "export the model again"),
+        ("policy", {}, "incomplete"),
+        ("calibration", {"outputs": {}}, "incomplete"),
+        ("base_rates", {}, "incomplete"),
+        ("window", 3, "overlap"),
+        ("sha256", {}, "incomplete"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(copy: Path, key: str, value: object, word: str) -> None:
+    rewrite(copy, lambda manifest: manifest.update({key: value}))
+    with pytest.raises(BundleError, match=word):
+        Classifier.load(copy)
+
+
+def test_a_file_that_is_no_model_is_refused_although_its_checksum_is_right(copy: Path) -> None:
+    (copy / MODEL).write_bytes(b"not a model")
+    rewrite(copy, lambda manifest: manifest["sha256"].update({MODEL: sha256(b"not a model")}))
+    with pytest.raises(BundleError, match="does not load"):
+        Classifier.load(copy)
+
+
+def test_a_tokenizer_that_is_none_is_refused_although_its_checksum_is_right(copy: Path) -> None:
+    (copy / TOKENIZER).write_bytes(b"{}")
+    rewrite(copy, lambda manifest: manifest["sha256"].update({TOKENIZER: sha256(b"{}")}))
+    with pytest.raises(BundleError, match="tokenizer"):
+        Classifier.load(copy)
+
+
+def test_the_bundle_is_small_and_complete(released: Path) -> None:
+    size = sum(path.stat().st_size for path in released.rglob("*") if path.is_file())
+    assert size < 60_000_000
+    bundle = load_bundle(released)
+    assert bundle.manifest["data"]["sha256"]
+    assert bundle.manifest["commit"]
+    assert (released / "MODEL_CARD.md").is_file()

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from escalate import Classifier
+from escalate.version import __version__
+
+
+def run(*arguments: str, text: str | bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    data = text.encode("utf-8") if isinstance(text, str) else text
+    return subprocess.run(
+        [sys.executable, "-m", "escalate", *arguments], input=data, capture_output=True, check=False
+    )
+
+
+def test_a_table_for_messages_in_four_languages() -> None:
+    examples = (Path(__file__).parent.parent / "examples.txt").read_text(encoding="utf-8")
+    finished = run("predict", text=examples)
+    assert finished.returncode == 0, finished.stderr
+    output = finished.stdout.decode("utf-8")
+    for word in ("action", "escalate", "continue", "he", "ar", "cs", "en"):
+        assert word in output
+    # Right-to-left messages are isolated, so that they do not turn the other columns round.
+    assert output.count("\u2068") == output.count("\u2069") == len(examples.splitlines())
+
+
+def test_json_lines_equal_the_library(classifier: Classifier) -> None:
+    texts = ["הזמנה 4471 לא הגיעה", "where is it?\u2028second line", "", "\u202ehidden"]
+    finished = run("predict", "--json", *texts)
+    assert finished.returncode == 0, finished.stderr
+    lines = finished.stdout.decode("utf-8").rstrip("\n").split("\n")
+    answers = [json.loads(line) for line in lines]
+    expected = [{"text": text, **classifier.predict(text).to_dict()} for text in texts]
+    assert answers == expected
+
+
+def test_standard_input_with_bytes_that_are_no_utf8_loses_no_line() -> None:
+    finished = run("predict", "--json", text=b"first\n\xff\xfe broken \xe9\nthird\n")
+    assert finished.returncode == 0, finished.stderr
+    answers = [json.loads(line) for line in finished.stdout.decode("utf-8").splitlines()]
+    assert [answer["text"] for answer in answers][::2] == ["first", "third"]
+    assert len(answers) == 3
+
+
+def test_info_describes_the_model(released: Path) -> None:
+    manifest = json.loads((released / "manifest.json").read_text(encoding="utf-8"))
+    text = run("info").stdout.decode("utf-8")
+    for part in (__version__, manifest["version"], "MIT", "he", "negative_sentiment"):
+        assert part in text
+    assert json.loads(run("info", "--json").stdout) == manifest
+
+
+def test_version() -> None:
+    assert run("--version").stdout.decode().strip() == __version__
+
+
+def test_a_model_that_is_not_there_exits_1_with_one_sentence(tmp_path: Path) -> None:
+    finished = run("predict", "--model", str(tmp_path / "absent"), "hello")
+    assert finished.returncode == 1
+    assert finished.stdout == b""
+    assert b"absent" in finished.stderr
+    assert b"Traceback" not in finished.stderr
+
+
+def test_a_damaged_model_exits_1(released: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(released, tmp_path / "bundle"))
+    (folder / "model.onnx").write_bytes(b"cut short")
+    finished = run("info", "--model", str(folder))
+    assert finished.returncode == 1
+    assert b"copy the bundle again" in finished.stderr
+
+
+def test_a_wrong_policy_exits_1(tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_text("{}", encoding="utf-8")
+    finished = run("predict", "--policy", str(tmp_path / "policy.json"), "hello")
+    assert finished.returncode == 1
+    assert b"policy.json" in finished.stderr
+
+
+@pytest.mark.parametrize("arguments", [("predict", "--unknown"), ("unknown",)])
+def test_wrong_arguments_exit_2(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).returncode == 2

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escalate.text import has_words, normalise
+
+INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u061c\ufeff"
+any_text = st.text(st.characters(), max_size=200)
+"""Every code point, lone surrogates included."""
+readable = st.text(alphabet="אבגדם ءأإآاةهىيوؤئ čřžšěů abcXYZ 0123?!.", max_size=80)
+
+
+@given(any_text)
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+
+
+@given(any_text)
+def test_the_result_can_be_encoded_and_is_trimmed(text: str) -> None:
+    result = normalise(text)
+    result.encode("utf-8")
+    assert result == result.strip()
+    assert "  " not in result
+    assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in result)
+
+
+@given(readable, st.sampled_from(INVISIBLE), st.data())
+def test_invisible_characters_change_nothing(text: str, mark: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(text)))
+    assert normalise(text[:place] + mark + text[place:]) == normalise(text)
+
+
+@given(readable)
+def test_composition_and_case_change_nothing(text: str) -> None:
+    assert normalise(unicodedata.normalize("NFD", text)) == normalise(text)
+    assert normalise(text.upper()) == normalise(text)
+
+
+@given(st.text(alphabet="אבגדהוזחטיכלמנסעפצקרשת ", max_size=40), st.data())
+def test_niqqud_changes_nothing(text: str, data: st.DataObject) -> None:
+    marks = "\u05b0\u05b4\u05b5\u05b6\u05b7\u05b8\u05b9\u05bb\u05bc\u05c1\u05c2"
+    vocalised = "".join(c + data.draw(st.sampled_from(marks)) if c != " " else c for c in text)
+    assert normalise(vocalised) == normalise(text)
+
+
+@given(st.text(alphabet="ابتثجحخدذرزسشصضطظعغفقكلمنهوي ", max_size=40), st.data())
+def test_tashkeel_and_tatweel_change_nothing(text: str, data: st.DataObject) -> None:
+    marks = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0640"
+    vocalised = "".join(c + data.draw(st.sampled_from(marks)) if c != " " else c for c in text)
+    assert normalise(vocalised) == normalise(text)
+
+
+@pytest.mark.parametrize("letter", list("اأإآؤئءةىيهčďěňřšťůžáéíóúýאםןץףך"))
+def test_letters_with_meaning_stay(letter: str) -> None:
+    assert normalise(letter) == letter
+    assert normalise(unicodedata.normalize("NFD", letter)) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        (" \t\n\x00 ", ""),
+        ("HELLO", "hello"),
+        ("Příliš ŽLUŤOUČKÝ", "příliš žluťoučký"),
+        ("رقم ٤٥٦٧٨ و۹", "رقم 000 و9"),
+        ("order 4711 from 2024", "order 000 from 000"),
+        ("12 or 345", "12 or 345"),
+        ("soooooo", "sooo"),
+        ("a\u00a0b\u2003c\r\nd", "a b c d"),
+        ("\ud800x", "\ufffdx"),
+        ("ﬁne ＡＢＣ ①", "fine abc 1"),
+    ],
+)
+def test_examples(text: str, expected: str) -> None:
+    assert normalise(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", False), ("123 !?", False), ("👍🎉", False), ("https", True), ("א", True), ("ok 👍", True)],
+)
+def test_words(text: str, words: bool) -> None:
+    assert has_words(text) is words

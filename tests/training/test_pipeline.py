@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from escalate import Classifier
+from escalate.bundle import MANIFEST
+from training.config import Recipe
+from training.corpus import corpus_hash, read_split
+from training.evaluation import answer, evaluate
+from training.fine_tuning import run
+from training.pipeline import RunError, read_student, train
+
+
+def test_the_bundle_learned_the_corpus(tiny_bundle: Path, tiny_corpus: Path) -> None:
+    metrics = evaluate(answer(Classifier.load(tiny_bundle), read_split(tiny_corpus, "test")))
+    for language in ("he", "ar", "cs", "en"):
+        for output in ("complexity", "negative_sentiment", "human_requested"):
+            assert metrics["languages"][language][output]["macro_f1"] > 0.9
+    assert metrics["language"]["accuracy"] > 0.9
+
+
+def test_the_manifest_says_how_the_model_was_made(tiny_bundle: Path, tiny_corpus: Path) -> None:
+    manifest = json.loads((tiny_bundle / MANIFEST).read_text(encoding="utf-8"))
+    assert manifest["data"]["sha256"] == corpus_hash(tiny_corpus)
+    assert manifest["recipe"]["seeds"] == [1]
+    assert manifest["commit"]
+    assert manifest["metrics"]["languages"].keys() == {"he", "ar", "cs", "en"}
+    assert set(manifest["sha256"]) == {"model.onnx", "tokenizer.json"}
+
+
+def test_three_forms_of_the_network_agree(tiny_bundle: Path) -> None:
+    parity = json.loads((tiny_bundle / MANIFEST).read_text(encoding="utf-8"))["metrics"]["parity"]
+    for values in parity.values():
+        assert values["torch_difference"] < 1e-4
+        assert values["same_decisions"] > 0.95
+        assert values["difference_p99"] < 0.1
+
+
+def test_a_finished_run_is_not_trained_again(tiny_run: Path, tiny_corpus: Path, tiny_recipe: Recipe) -> None:
+    before = (tiny_run / "student.safetensors").stat().st_mtime_ns
+    train(read_split(tiny_corpus, "train"), tiny_recipe, tiny_run)
+    assert (tiny_run / "student.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_run_of_another_recipe_is_refused(tiny_run: Path, tiny_corpus: Path, tiny_recipe: Recipe) -> None:
+    with pytest.raises(RunError, match="label_weight"):
+        train(read_split(tiny_corpus, "train"), replace(tiny_recipe, label_weight=0.9), tiny_run)
+
+
+def test_an_unfinished_run_cannot_be_exported(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    with pytest.raises(RunError, match=r"student\.safetensors"):
+        read_student(tiny_recipe, tmp_path)
+
+
+def test_answers_do_not_depend_on_the_batch(tiny_run: Path, tiny_recipe: Recipe) -> None:
+    model, base = read_student(tiny_recipe, tiny_run)
+    texts = ["awful", "where is my parcel awful fraud on it", "a human please", "kde je balík"]
+    together = run(model, base.tokenizer, texts, 32).outputs
+    alone = torch.cat([run(model, base.tokenizer, [text], 32).outputs for text in texts])
+    np.testing.assert_allclose(together.numpy(), alone.numpy(), atol=1e-5)
