@@ -12,8 +12,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from escalate import Classifier  # noqa: E402
-from escalate.bundle import released_bundle  # noqa: E402
+from escalate import Classifier
+from escalate.bundle import released_bundle
 
 _WORDS = {
     "he": (["איפה החבילה", "מתי פותחים", "כמה זה עולה"], "נורא", "הונאה בחשבון", "תנו לי נציג"),

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from escalate.text import has_words, normalise
 
-INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u061c\ufeff"
+INVISIBLE = (
+    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u061c\ufeff"
+)
 any_text = st.text(st.characters(), max_size=200)
 """Every code point, lone surrogates included."""
 readable = st.text(alphabet="אבגדם ءأإآاةهىيوؤئ čřžšěů abcXYZ 0123?!.", max_size=80)
