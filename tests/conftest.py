@@ -104,6 +104,7 @@ def tiny_recipe(tiny_base: Path) -> object:
     return replace(
         recipe,
         base=str(tiny_base),
+        served="student",
         seeds=(1,),
         vocabulary_words=10,
         window=32,

@@ -13,6 +13,7 @@ else:
     import tomli as tomllib
 
 RECIPE: Final = Path(__file__).with_name("recipe.toml")
+SERVED: Final = ("teacher", "student")
 
 
 class RecipeError(Exception):
@@ -52,6 +53,7 @@ class Recipe:
 
     Attributes:
         base: Hugging Face id or local folder of the base encoder.
+        served: ``student``, or ``teacher`` for the first teacher itself; no student is then trained.
         seeds: One teacher is trained for each; their logits are averaged for the student.
         vocabulary_words: Commonest words of each language whose pieces are kept.
         interpolation: Share of the fine-tuned weights when the teacher is drawn back towards its
@@ -70,6 +72,7 @@ class Recipe:
     """
 
     base: str
+    served: str
     seeds: tuple[int, ...]
     vocabulary_words: int
     interpolation: float
@@ -104,6 +107,8 @@ def read_recipe(path: Path = RECIPE) -> Recipe:
         name: _build(StageSettings, data.pop(name, {}), f"{path} [{name}]") for name in ("teacher", "student")
     }
     recipe: Recipe = _build(Recipe, {**data, **stages}, str(path))
+    if recipe.served not in SERVED:
+        raise RecipeError(f"{path}: served is {recipe.served!r}; it must be one of {', '.join(SERVED)}")
     return recipe
 
 

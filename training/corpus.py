@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CORPUS: Final = Path(__file__).resolve().parent.parent / "data"
 SPLITS: Final = ("train", "validation", "test")
+DISPUTED: Final = "disputed"
 
 _MAX_ERRORS: Final = 20
 
@@ -146,6 +147,19 @@ def read_split(folder: Path, split: str) -> list[Message]:
         CorpusError: The split is missing or a row is wrong.
     """
     return [message for path in corpus_files(folder, split) for message in read_messages(path)]
+
+
+def read_disputed(folder: Path) -> list[Message]:
+    """Read the messages on which two annotators differed; they are in no split.
+
+    Returns:
+        The messages of ``folder/disputed``, none where there is no such folder.
+
+    Raises:
+        CorpusError: A row is wrong.
+    """
+    paths = sorted((folder / DISPUTED).glob("*.jsonl"))
+    return [message for path in paths for message in read_messages(path)]
 
 
 def load_corpus(folder: Path = CORPUS) -> DatasetDict:

@@ -9,13 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.tree import DecisionTreeClassifier
 
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
 from training.corpus import Message
 from training.splitting import PUBLIC_CHANNELS
+
+_TREE_LEAF: Final = 40
+_TREE_FOLDS: Final = 5
 
 Numbers = Mapping[str, Mapping[str, Any]]
 """Numbers by language and name, ready for JSON."""
@@ -120,14 +126,21 @@ def sizes(splits: Mapping[str, Sequence[Message]]) -> dict[str, Any]:
 def length_auc(messages: Sequence[Message], output: str) -> float | None:
     """Return how well the number of words alone tells a label, as area under the ROC curve.
 
-    Short messages can give a label away as well as long ones, so the value is 0.5 or more.
+    The larger of two: of the number itself, where short messages may give a label away as well as
+    long ones, and of a cross-validated decision tree, which also finds lengths in the middle that do.
     """
     known = [(words(m.text), m.label(output)) for m in messages if m.label(output) is not None]
-    labels = [label for _, label in known]
-    if len(set(labels)) < 2:
+    lengths = np.array([length for length, _ in known])
+    labels = np.array([label for _, label in known])
+    if len(set(labels.tolist())) < 2:
         return None
-    area = float(roc_auc_score(labels, [length for length, _ in known]))
-    return max(area, 1 - area)
+    area = float(roc_auc_score(labels, lengths))
+    area = max(area, 1 - area)
+    if fewest_of_a_label(messages, output) < _TREE_FOLDS * _TREE_LEAF:
+        return area
+    tree = DecisionTreeClassifier(min_samples_leaf=_TREE_LEAF, random_state=0)
+    guesses = cross_val_predict(tree, lengths[:, None], labels, cv=_TREE_FOLDS, method="predict_proba")
+    return max(area, float(roc_auc_score(labels, guesses[:, 1])))
 
 
 def fewest_of_a_label(messages: Iterable[Message], output: str) -> int:

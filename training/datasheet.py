@@ -8,7 +8,7 @@ from typing import Final
 
 from escalate.policy import LANGUAGES, OUTPUTS
 from training.balance_figure import write_figure
-from training.corpus import SPLITS, CorpusError, Message, read_split
+from training.corpus import SPLITS, CorpusError, Message, read_disputed, read_split
 from training.corpus_statistics import (
     LABEL_SHARES,
     LENGTH_OUTPUTS,
@@ -51,7 +51,7 @@ def write_datasheet(folder: Path) -> list[Path]:
     readme, figure = folder / README, folder / FIGURE
     before, after = _around_tables(readme)
     splits = {split: read_split(folder, split) for split in SPLITS}
-    text = f"{before}{BEGIN}\n\n{tables(splits)}\n\n{END}{after}"
+    text = f"{before}{BEGIN}\n\n{tables(splits, read_disputed(folder))}\n\n{END}{after}"
     messages = [message for part in splits.values() for message in part]
     with whole_file(figure) as temporary:
         write_figure(messages, temporary)
@@ -59,14 +59,16 @@ def write_datasheet(folder: Path) -> list[Path]:
     return [readme, figure]
 
 
-def tables(splits: Mapping[str, Sequence[Message]]) -> str:
+def tables(splits: Mapping[str, Sequence[Message]], disputed: Sequence[Message] = ()) -> str:
     """Return the tables of the datasheet as GitHub Markdown.
 
     Args:
         splits: Messages by split.
+        disputed: Messages on which two annotators differed; they count for their agreement only.
     """
     languages = by_language(message for part in splits.values() for message in part)
     labelled = {language: own for language, own in languages.items() if language in LANGUAGES}
+    twice = by_language([*(message for own in labelled.values() for message in own), *disputed])
     parts = [
         ("Messages per language and split:", _sizes(splits, languages)),
         ("Labels of the tickets (the messages that are not public):", _labels(labelled)),
@@ -74,7 +76,7 @@ def tables(splits: Mapping[str, Sequence[Message]]) -> str:
         ("Lengths:", _lengths(languages)),
         ("Variety:", _variety(languages)),
         ("Commonest styles:", _styles(languages)),
-        ("Messages labelled by a second annotator, and agreement (Cohen's kappa):", _kappas(labelled)),
+        ("Messages labelled by a second annotator, and agreement (Cohen's kappa):", _kappas(twice)),
         ("How well the number of words alone tells a label (AUC, 0.5 is chance):", _length_aucs(labelled)),
     ]
     return "\n\n".join(f"{caption}\n\n{table}" for caption, table in parts)

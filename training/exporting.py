@@ -15,7 +15,7 @@ from training.corpus import CORPUS, Message, corpus_hash, read_split
 from training.evaluation import answer, evaluate, evaluate_baselines
 from training.model_card import model_card
 from training.parity import compare_forms
-from training.pipeline import read_student
+from training.pipeline import read_served
 
 CORPUS_LICENCE = "CC BY 4.0"
 
@@ -33,7 +33,7 @@ def export(run: Path, corpus: Path, recipe: Recipe, version: str, folder: Path) 
     Returns:
         ``folder``.
     """
-    model, base = read_student(recipe, run)
+    model, base = read_served(recipe, run)
     splits = {name: read_split(corpus, name) for name in ("train", "validation", "test")}
     draft = draft_bundle(model, base, recipe, splits["train"], splits["validation"])
     data = describe_data(corpus, [m for split in splits.values() for m in split])

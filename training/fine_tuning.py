@@ -386,7 +386,8 @@ def start_heads_from_probe(
     model: EscalationModel, tokenizer: Tokenizer, examples: Examples, max_tokens: int
 ) -> None:
     """Set the heads of ``model`` to logistic regressions on its frozen embeddings."""
-    embeddings = run(model, tokenizer, examples.texts, max_tokens).embedding.numpy()
+    logits = run(model, tokenizer, examples.texts, max_tokens, half_precision=True)
+    embeddings = logits.embedding.numpy()
     for i in range(len(OUTPUTS)):
         known = ~np.isnan(examples.labels[:, i])
         labels = examples.labels[known, i]

@@ -51,7 +51,7 @@ class RunError(Exception):
 
 
 def train(messages: Sequence[Message], recipe: Recipe, folder: Path) -> EscalationModel:
-    """Train teachers and the student, and return the student.
+    """Train teachers and, where the recipe serves one, the student; return the network to serve.
 
     An interrupted run continues where it stopped when it is started again with the same folder.
 
@@ -66,15 +66,19 @@ def train(messages: Sequence[Message], recipe: Recipe, folder: Path) -> Escalati
     _claim(folder, recipe)
     base = _base(messages, recipe, folder / "base")
     teachers = [_teacher(messages, recipe, base, folder, seed) for seed in recipe.seeds]
+    if recipe.served == "teacher":
+        return teachers[0]
     return _student(messages, recipe, base, teachers, folder)
 
 
-def read_student(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
-    """Read the student of a finished run, and the base encoder with its tokenizer.
+def read_served(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+    """Read the network to serve of a finished run, and the base encoder with its tokenizer.
 
     Raises:
-        RunError: The run has no student yet.
+        RunError: The run is not finished.
     """
+    if recipe.served == "teacher":
+        return read_teacher(recipe, folder, recipe.seeds[0])
     return _read(recipe, folder, "student", recipe.student.layers)
 
 

@@ -29,13 +29,14 @@ from training.checks import (
     read_rows,
     rows_by_language,
 )
-from training.corpus import CORPUS, SPLITS
+from training.corpus import CORPUS, SPLITS, read_disputed
 from training.corpus_statistics import (
     LABEL_SHARES,
     LENGTH_OUTPUTS,
     LENGTH_SHARES,
     Numbers,
     balance,
+    by_language,
     kappa,
     second_labelled,
     sizes,
@@ -148,6 +149,7 @@ def check_corpus(folder: Path, targets: Targets | None = None, held_out: Path | 
     foreign_texts = held_out_texts(held_out) if held_out is not None else None
     languages = {language: [row.message for row in own] for language, own in rows_by_language(rows).items()}
     labelled = {language: own for language, own in languages.items() if language in LANGUAGES}
+    twice = by_language([*(row.message for row in rows), *read_disputed(folder)])
     splits = {split: [row.message for row in rows if row.split == split] for split in SPLITS}
     duplicates, duplicate_problems = check_duplicates(rows)
     variety, variety_problems = check_variety(languages)
@@ -161,10 +163,10 @@ def check_corpus(folder: Path, targets: Targets | None = None, held_out: Path | 
         "length_auc": lengths,
         "second_labels": {
             language: {
-                "messages": sum(map(second_labelled, own)),
-                **{output: kappa(own, output) for output in OUTPUTS},
+                "messages": sum(map(second_labelled, twice[language])),
+                **{output: kappa(twice[language], output) for output in OUTPUTS},
             }
-            for language, own in labelled.items()
+            for language in labelled
         },
         "language": language_numbers,
     }

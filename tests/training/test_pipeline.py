@@ -14,7 +14,7 @@ from training.config import Recipe
 from training.corpus import corpus_hash, read_split
 from training.evaluation import answer, evaluate
 from training.fine_tuning import run
-from training.pipeline import RunError, read_student, train
+from training.pipeline import RunError, read_served, train
 
 
 def test_the_bundle_learned_the_corpus(tiny_bundle: Path, tiny_corpus: Path) -> None:
@@ -55,11 +55,11 @@ def test_a_run_of_another_recipe_is_refused(tiny_run: Path, tiny_corpus: Path, t
 
 def test_an_unfinished_run_cannot_be_exported(tmp_path: Path, tiny_recipe: Recipe) -> None:
     with pytest.raises(RunError, match=r"student\.safetensors"):
-        read_student(tiny_recipe, tmp_path)
+        read_served(tiny_recipe, tmp_path)
 
 
 def test_answers_do_not_depend_on_the_batch(tiny_run: Path, tiny_recipe: Recipe) -> None:
-    model, base = read_student(tiny_recipe, tiny_run)
+    model, base = read_served(tiny_recipe, tiny_run)
     texts = ["awful", "where is my parcel awful fraud on it", "a human please", "kde je balík"]
     together = run(model, base.tokenizer, texts, 32).outputs
     alone = torch.cat([run(model, base.tokenizer, [text], 32).outputs for text in texts])
