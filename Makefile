@@ -7,7 +7,7 @@ RUN ?= runs/default
 TRAINING := HF_HUB_OFFLINE=1 $(BIN)/python -m training
 
 .DEFAULT_GOAL := help
-.PHONY: help predict test lint types wheel-test train bench clean
+.PHONY: help predict test lint types wheel-test validate train bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,9 +42,10 @@ wheel-test: $(VENV)/development ## build sdist and wheel, install the wheel alon
 validate: $(VENV)/development ## check the corpus in data/
 	$(TRAINING) validate data
 
-train: $(VENV)/development ## rebuild the released model from data/ (resumable; hours on two cores)
+train: $(VENV)/development ## rebuild the released model from data/ into runs/ (resumable)
 	$(TRAINING) train --run $(RUN)
 	$(TRAINING) export --run $(RUN)
+	$(TRAINING) evaluate --model $(RUN)/bundle
 
 bench: $(VENV)/development ## time the released model against its base and a bare ONNX Runtime call
 	$(BIN)/python -m training benchmark

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 
 from escalate.calibration import Array
 from escalate.errors import BundleError
-from escalate.tokens import WindowTokenizer
+from escalate.tokens import Ids, WindowTokenizer
+
+Row = npt.NDArray[np.float32]
 
 MAX_CHARACTERS: Final = 24_000
 """A normalised message beyond this many characters is read at its beginning and its end only, in
@@ -66,6 +69,15 @@ class Model:
         if names != _OUTPUT_NAMES:
             raise BundleError(f"the model has the outputs {names}, not {_OUTPUT_NAMES}: export it again")
 
+    def run(self, window: Ids) -> tuple[Row, Row]:
+        """Return the logits of one window: of the outputs, shape (3,), and of the language, shape (5,).
+
+        Args:
+            window: Token ids, shape (1, tokens).
+        """
+        outputs, language = self._session.run(_OUTPUT_NAMES, {"input_ids": window})
+        return outputs[0], language[0]
+
     def read(self, text: str) -> Logits:
         """Return the logits of one message.
 
@@ -83,9 +95,9 @@ class Model:
         windows = [window for part in parts for window in self._tokenizer.windows(part)]
         outputs, language = [], []
         for window in windows:
-            output_row, language_row = self._session.run(_OUTPUT_NAMES, {"input_ids": window})
-            outputs.append(output_row[0])
-            language.append(language_row[0])
+            output_row, language_row = self.run(window)
+            outputs.append(output_row)
+            language.append(language_row)
         sizes = [window.size for window in windows]
         return Logits(
             np.max(np.array(outputs, dtype=np.float64), axis=0),

@@ -53,14 +53,17 @@ def export(
     corpus: CorpusOption = CORPUS,
     recipe: RecipeOption = RECIPE,
     version: Annotated[str, typer.Option(help="Version of the model.")] = RELEASED_MODEL,
-    models: Annotated[Path, typer.Option(help="Folder the bundle's folder goes into.")] = MODELS,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the bundle.", show_default="bundle in the run's folder"),
+    ] = None,
 ) -> None:
     """Quantise, calibrate and measure a trained network, and write its bundle."""
 
     def action() -> None:
         from training import exporting
 
-        folder = exporting.export(run, corpus, read_recipe(recipe), version, models / version)
+        folder = exporting.export(run, corpus, read_recipe(recipe), version, out or run / "bundle")
         Console().print(f"wrote {folder}")
 
     _or_exit(action)
@@ -175,6 +178,23 @@ def release(
         console.print(f"released {folder}", markup=False, soft_wrap=True)
         if trial.classifier.version != RELEASED_MODEL:
             console.print("To ship it, set RELEASED_MODEL in escalate/version.py.", soft_wrap=True)
+
+    _or_exit(action)
+
+
+@app.command()
+def benchmark(
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Folder of a bundle; without it the released one.")
+    ] = None,
+    corpus: CorpusOption = CORPUS,
+) -> None:
+    """Time a bundle beside its base encoder and a bare ONNX Runtime call."""
+
+    def action() -> None:
+        from training.benchmark import print_benchmark, run_benchmark
+
+        print_benchmark(run_benchmark(model or released_bundle(), corpus), Console())
 
     _or_exit(action)
 

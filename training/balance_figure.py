@@ -59,7 +59,7 @@ def write_figure(messages: Sequence[Message], path: Path) -> None:
             _draw_lengths(axes, own, output)
     grid[-1, 0].set_xlabel("share of the tickets; grey: wanted")
     for axes in grid[-1, 1:]:
-        axes.set_xlabel("words in the message; share of the messages with each label")
+        axes.set_xlabel("words; share of the messages with each label")
     figure.savefig(path, format="png", dpi=130, metadata={"Software": None})
 
 

@@ -1,0 +1,57 @@
+"""The released model gives its reference answers through every entry point."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from escalate import Classifier, predict
+from escalate.version import RELEASED_MODEL
+from training.corpus import corpus_hash
+from training.model_card import model_card
+from training.references import check_references, read_references
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_predict_gives_the_reference_answers(released: Path, classifier: Classifier) -> None:
+    assert check_references(classifier, released) == []
+
+
+def test_predict_and_predict_many_agree_on_the_references(released: Path, classifier: Classifier) -> None:
+    texts = [text for text, _ in read_references(released)]
+    assert len(texts) >= 40
+    expected = [predict(text) for text in texts]
+    for workers in (1, 2):
+        assert list(classifier.predict_many(texts, workers=workers)) == expected
+
+
+def test_the_command_line_gives_the_same_answers(released: Path) -> None:
+    texts = [text for text, _ in read_references(released) if text and "\ud800" not in text]
+    finished = subprocess.run(
+        [sys.executable, "-m", "escalate", "predict", "--json", "--", *texts],
+        capture_output=True,
+        check=True,
+    )
+    answers = [json.loads(line) for line in finished.stdout.decode("utf-8").split("\n") if line]
+    assert answers == [{"text": text, **predict(text).to_dict()} for text in texts]
+
+
+def test_one_version_is_named_everywhere(classifier: Classifier) -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'"models/{RELEASED_MODEL}/model.onnx" = "escalate/bundle/model.onnx"' in project
+    assert classifier.version == RELEASED_MODEL
+    assert f"models/{RELEASED_MODEL}/MODEL_CARD.md" in (ROOT / "README.md").read_text(encoding="utf-8")
+    folders = [path.name for path in (ROOT / "models").iterdir() if (path / "manifest.json").is_file()]
+    assert RELEASED_MODEL in folders
+
+
+def test_the_model_card_is_generated_from_the_manifest(released: Path, classifier: Classifier) -> None:
+    card = (released / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card == model_card(classifier.manifest)
+
+
+def test_the_model_was_trained_on_the_corpus_in_the_tree(classifier: Classifier) -> None:
+    assert classifier.manifest["data"]["sha256"] == corpus_hash()

@@ -1,0 +1,148 @@
+"""Times the released model beside its base encoder and a bare ONNX Runtime call, in one run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from escalate import Classifier
+from escalate.bundle import load_bundle
+from escalate.model import Model
+from escalate.text import normalise
+from escalate.tokens import WindowTokenizer
+from training.base_encoder import BaseEncoder, load_base_encoder
+from training.corpus import CORPUS, Message, read_split
+
+TOKENS: Final = (8, 32, 128)
+_TOLERANCE: Final = 0.15
+_MESSAGES: Final = 20
+_ROUNDS: Final = 5
+_THROUGHPUT_MESSAGES: Final = 2_000
+
+_LOAD: Final = """
+import resource, sys, time
+start = time.process_time()
+from escalate import Classifier
+imported = time.process_time()
+classifier = Classifier.load(sys.argv[1])
+loaded = time.process_time()
+classifier.predict("Where is my parcel?")
+answered = time.process_time()
+for answer in classifier.predict_many((f"message {i}" for i in range(int(sys.argv[2]))), workers=2):
+    pass
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(imported - start, loaded - imported, answered - loaded, memory)
+"""
+
+
+def run_benchmark(folder: Path, corpus: Path = CORPUS) -> dict[str, Any]:
+    """Measure a bundle on messages of the test split, one thread each.
+
+    Args:
+        folder: The bundle.
+        corpus: Where the messages come from.
+
+    Returns:
+        ``latency``: per number of tokens the median milliseconds of ``predict``, of a bare ONNX
+        Runtime call and of the base encoder in torch; ``throughput``: messages a second with one and
+        two workers; ``process``: CPU seconds of import, load and first answer, and the peak of
+        resident memory in MB after 1,000 and 20,000 messages.
+    """
+    torch.set_num_threads(1)
+    bundle = load_bundle(folder)
+    classifier = Classifier(bundle)
+    tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
+    model = Model(bundle.model, tokenizer)
+    base = load_base_encoder()
+    messages = [m for m in read_split(corpus, "test") if m.language != "other"]
+    return {
+        "latency": {
+            tokens: _latency(tokens, messages, tokenizer, classifier, model, base) for tokens in TOKENS
+        },
+        "throughput": {workers: _throughput(classifier, messages, workers) for workers in (1, 2)},
+        "process": _process(folder),
+    }
+
+
+def print_benchmark(results: dict[str, Any], console: Console) -> None:
+    """Print the results with the ratios that matter."""
+    table = Table(title="Median milliseconds, one thread", title_justify="left")
+    for name in ("tokens", "predict", "bare ONNX", "base in torch", "torch / predict", "predict / bare"):
+        table.add_column(name, justify="right")
+    for tokens, values in results["latency"].items():
+        predict, bare, base = values["predict"], values["bare"], values["base"]
+        cells = [f"{v:.2f}" for v in (predict, bare, base)]
+        table.add_row(str(tokens), *cells, f"{base / predict:.1f}×", f"{predict / bare:.2f}×")
+    console.print(table)
+    one, two = results["throughput"][1], results["throughput"][2]
+    console.print(f"predict_many: {one:.0f} messages/s with one worker, {two / one:.2f}× with two")
+    process = results["process"]
+    console.print(
+        f"CPU seconds: import {process['import']:.2f}, load {process['load']:.2f}, "
+        f"first answer {process['first_answer']:.3f}"
+    )
+    console.print(
+        f"peak memory: {process['memory_1000']:.0f} MB after 1,000 messages, "
+        f"{process['memory_20000']:.0f} MB after 20,000"
+    )
+
+
+def _latency(
+    tokens: int,
+    messages: Sequence[Message],
+    tokenizer: WindowTokenizer,
+    classifier: Classifier,
+    model: Model,
+    base: BaseEncoder,
+) -> dict[str, float]:
+    """Time real messages of about so many tokens, the three ways in turn."""
+    chosen = []
+    for message in messages:
+        windows = tokenizer.windows(normalise(message.text))
+        if len(windows) == 1 and abs(windows[0].size - tokens) <= _TOLERANCE * tokens:
+            chosen.append((message.text, windows[0]))
+    chosen = chosen[:_MESSAGES]
+    times: dict[str, list[float]] = {"predict": [], "bare": [], "base": []}
+    for _ in range(_ROUNDS):
+        for text, window in chosen:
+            ids = torch.from_numpy(window)
+            times["predict"].append(_time(partial(classifier.predict, text)))
+            times["bare"].append(_time(partial(model.run, window)))
+            with torch.inference_mode():
+                times["base"].append(_time(partial(base.model, ids)))
+    return {name: 1000 * median(values) for name, values in times.items()}
+
+
+def _time(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def _throughput(classifier: Classifier, messages: Sequence[Message], workers: int) -> float:
+    texts = [messages[i % len(messages)].text for i in range(_THROUGHPUT_MESSAGES)]
+    start = time.perf_counter()
+    for _ in classifier.predict_many(texts, workers=workers):
+        pass
+    return len(texts) / (time.perf_counter() - start)
+
+
+def _process(folder: Path) -> dict[str, float]:
+    measured: dict[str, float] = {}
+    for count in (1_000, 20_000):
+        command = [sys.executable, "-c", _LOAD, str(folder), str(count)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        imported, loaded, answered, memory = map(float, output.split())
+        measured |= {"import": imported, "load": loaded, "first_answer": answered}
+        measured[f"memory_{count}"] = memory
+    return measured
