@@ -70,15 +70,22 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest with ``checksum``, the SHA-256 of all its other content."""
+    content = {name: value for name, value in manifest.items() if name != "checksum"}
+    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    return {**content, "checksum": sha256(canonical.encode("utf-8", "surrogatepass"))}
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read ``manifest.json`` of a bundle.
 
     Raises:
-        BundleError: The file is missing, is not JSON or is of another format version.
+        BundleError: The file is missing, is not JSON, is of another format version or was altered.
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except OSError as error:
         raise BundleError(
             f"cannot read {path} ({error.strerror}): name a folder written by training, "
@@ -91,6 +98,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"{path} has bundle format {found}, this escalate reads {FORMAT_VERSION}: "
             "export the model again with the matching version"
+        )
+    if seal(manifest) != manifest:
+        raise BundleError(
+            f"{path} does not match its own checksum: it was altered, copy the bundle again "
+            "(thresholds of your own belong into a policy file)"
         )
     return manifest
 
@@ -128,7 +140,7 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
             tokenizer=files[TOKENIZER].decode("utf-8"),
             window=int(manifest["window"]),
             overlap=int(manifest["overlap"]),
-            base_rates={output: float(manifest["base_rates"][output]) for output in OUTPUTS},
+            base_rates={output: _share(manifest["base_rates"][output]) for output in OUTPUTS},
             calibration=Calibration.from_dict(manifest["calibration"]),
             policy=Policy.from_dict(manifest["policy"]),
         )
@@ -136,6 +148,17 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         raise BundleError(
             f"{folder / MANIFEST} is incomplete or damaged ({error!r}): copy the bundle again"
         ) from error
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _share(value: Any) -> float:
+    share = float(value)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{share} is outside 0..1")
+    return share
 
 
 def _verified(path: Path, digest: str) -> bytes:

@@ -7,6 +7,7 @@ data suffice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,8 +64,10 @@ class Calibration:
         for language, parameters in data["outputs"].items():
             outputs[language] = {}
             for output in OUTPUTS:
-                slope, intercept = parameters[output]
-                outputs[language][output] = (float(slope), float(intercept))
+                slope, intercept = map(float, parameters[output])
+                if not (math.isfinite(slope) and math.isfinite(intercept)):
+                    raise ValueError(f"the calibration of {output} for {language} is not finite")
+                outputs[language][output] = (slope, intercept)
         if "default" not in outputs:
             raise ValueError("the calibration has no 'default' parameters")
         return cls(outputs=outputs)

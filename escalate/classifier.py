@@ -37,7 +37,7 @@ class Classifier:
             BundleError: The model or the tokenizer of the bundle cannot be used.
             ValueError: ``threads`` is below 1.
         """
-        self.policy = policy or bundle.policy
+        self.policy = bundle.policy if policy is None else policy
         self._bundle = bundle
         try:
             tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
@@ -103,7 +103,7 @@ class Classifier:
     def _unsupported(self, language: str, *, has_words: bool, truncated: bool) -> Prediction:
         """Return the answer to a text the model cannot judge: base rates, and the policy's action."""
         rates = self._bundle.base_rates
-        decision = self.policy.decide(rates, language, has_words=has_words)
+        decision = self.policy.decide(rates, language, has_words=has_words, truncated=truncated)
         return self._prediction(rates, language, decision, supported=False, truncated=truncated)
 
     def _prediction(
@@ -131,7 +131,8 @@ class Classifier:
         """Answer for many messages, lazily and in their order; each answer equals ``predict``'s.
 
         Texts are taken from ``texts`` as the answers are asked for, so memory stays flat however
-        many there are.
+        many there are. Several workers read a few hundred texts ahead. When a text or ``texts`` itself
+        raises, the answers before it come first.
 
         Args:
             texts: Messages; a single string is refused.
@@ -152,27 +153,60 @@ class Classifier:
         return self._predict_parallel(numbered, workers)
 
     def _predict_parallel(self, numbered: Iterator[tuple[int, str]], workers: int) -> Iterator[Prediction]:
-        pending: deque[Future[list[Prediction]]] = deque()
+        pending: deque[Future[tuple[list[Prediction], Exception | None]]] = deque()
         with ThreadPoolExecutor(workers, thread_name_prefix="escalate") as pool:
             try:
-                while chunk := list(islice(numbered, _CHUNK)):
-                    pending.append(pool.submit(self._predict_chunk, chunk))
+                for chunk, source_error in _chunks(numbered):
+                    pending.append(pool.submit(self._predict_chunk, chunk, source_error))
                     if len(pending) >= _CHUNKS_AHEAD * workers:
-                        yield from pending.popleft().result()
+                        yield from _answers(pending.popleft())
                 while pending:
-                    yield from pending.popleft().result()
+                    yield from _answers(pending.popleft())
             finally:
                 for future in pending:
                     future.cancel()
 
-    def _predict_chunk(self, chunk: list[tuple[int, str]]) -> list[Prediction]:
-        return [self._predict_numbered(item) for item in chunk]
+    def _predict_chunk(
+        self, chunk: list[tuple[int, str]], source_error: Exception | None
+    ) -> tuple[list[Prediction], Exception | None]:
+        """Answer for a chunk up to its first error, and return that error, or the one of the source."""
+        answers: list[Prediction] = []
+        for item in chunk:
+            try:
+                answers.append(self._predict_numbered(item))
+            except Exception as error:
+                return answers, error
+        return answers, source_error
 
     def _predict_numbered(self, item: tuple[int, str]) -> Prediction:
         position, text = item
         if not isinstance(text, str):
             raise TypeError(f"texts[{position}] must be a string, not {type(text).__name__}")
         return self.predict(text)
+
+
+def _chunks(
+    numbered: Iterator[tuple[int, str]],
+) -> Iterator[tuple[list[tuple[int, str]], Exception | None]]:
+    """Yield the texts in chunks; the last comes with the error that ended the source, if one did."""
+    while True:
+        chunk: list[tuple[int, str]] = []
+        try:
+            for item in islice(numbered, _CHUNK):
+                chunk.append(item)
+        except Exception as error:
+            yield chunk, error
+            return
+        if not chunk:
+            return
+        yield chunk, None
+
+
+def _answers(future: Future[tuple[list[Prediction], Exception | None]]) -> Iterator[Prediction]:
+    answers, error = future.result()
+    yield from answers
+    if error is not None:
+        raise error
 
 
 @cache

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -65,15 +67,17 @@ def predict(
 ) -> None:
     """Answer for messages: how complex, how negative, a person asked for, and what to do.
 
+    Write -- before messages that begin with a dash.
     Exit codes: 0 answered, 1 a model or policy that cannot be used, 2 wrong arguments.
     """
     classifier = _or_exit(lambda: Classifier.load(model, policy=policy))
+    if not texts and sys.stdin is None:
+        raise typer.BadParameter("name a message, or give messages on standard input")
     messages = iter(texts) if texts else _lines()
     if as_json:
         for text in messages:
             answer = {"text": text, **classifier.predict(text).to_dict()}
-            # Escapes keep lone surrogates and line separators from breaking the line.
-            print(_encodable(json.dumps(answer, ensure_ascii=False)), flush=True)
+            print(_json_line(answer), flush=True)
         return
     table = _table()
     for text in messages:
@@ -94,32 +98,33 @@ def info(
     console = Console()
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in _facts(manifest):
-        facts.add_row(Text(name, style="bold"), value)
+        facts.add_row(Text(name, style="bold"), Text(value))
     console.print(facts)
-    console.print(_metrics_table(manifest["metrics"]))
+    if languages := manifest.get("metrics", {}).get("languages"):
+        console.print(_metrics_table(languages))
 
 
 def _facts(manifest: Any) -> Iterator[tuple[str, str]]:
-    base, data = manifest["base"], manifest["data"]
+    base, data = manifest.get("base", {}), manifest.get("data", {})
     yield "escalate", __version__
     yield "model", manifest["version"]
     yield "languages", ", ".join(manifest["languages"])
     yield "outputs", ", ".join(manifest["outputs"])
     yield "window", f"{manifest['window']} tokens, overlap {manifest['overlap']}"
-    yield "base encoder", f"{base['name']} ({base['licence']})"
-    yield "training data", f"{data['licence']}, SHA-256 {data['sha256'][:16]}…"
-    yield "commit", manifest["commit"]
+    yield "base encoder", f"{base.get('name', 'unknown')} ({base.get('licence', 'licence unknown')})"
+    yield "training data", f"{data.get('licence', 'unknown')}, SHA-256 {data.get('sha256', '')[:16]}…"
+    yield "commit", manifest.get("commit", "unknown")
     for name, digest in manifest["sha256"].items():
         yield name, f"SHA-256 {digest} verified"
     yield MANIFEST, f"format {manifest['format']}"
 
 
-def _metrics_table(metrics: Any) -> Table:
+def _metrics_table(languages: Any) -> Table:
     table = Table(title="Macro-F1 on the test split (AUC)", title_justify="left")
     table.add_column("language")
     for output in OUTPUTS:
         table.add_column(output, justify="right")
-    for language, values in metrics["languages"].items():
+    for language, values in languages.items():
         cells = [values.get(output) for output in OUTPUTS]
         shown = [f"{cell['macro_f1']:.3f} ({cell['auc']:.3f})" if cell else "–" for cell in cells]
         table.add_row(language, *shown)
@@ -137,9 +142,12 @@ def _main(
 
 def main() -> None:
     """Run the command; standard streams are UTF-8 whatever the locale says."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # Bytes that are no UTF-8 become U+FFFD, as they would in the normaliser; a BOM goes.
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace", newline="\n")
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     app()
 
 
@@ -160,8 +168,10 @@ def _lines() -> Iterator[str]:
         yield line.rstrip("\r\n")
 
 
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _json_line(answer: dict[str, Any]) -> str:
+    """Return one line of JSON: readable letters, and escapes for what could break or turn the line."""
+    text = json.dumps(answer, ensure_ascii=False)
+    return "".join(c if c == " " or c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _table() -> Table:
@@ -182,9 +192,25 @@ def _add_row(table: Table, text: str, prediction: Prediction) -> None:
         Text(prediction.action, style=_ACTION_STYLES[prediction.action]),
         *(f"{p:.2f}" if prediction.supported else "–" for p in probabilities),
         prediction.language,
-        Text(f"{_ISOLATE}{_printable(shown)}{_END_ISOLATE}"),
+        _Isolated(_printable(shown)),
     )
 
 
+class _Isolated:
+    """A message that is wrapped to its column, every line of it in its own direction."""
+
+    def __init__(self, text: str) -> None:
+        self._text = Text(text)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in self._text.wrap(console, options.max_width):
+            yield Text(f"{_ISOLATE}{line.plain.rstrip()}{_END_ISOLATE}", no_wrap=True)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement.get(console, options, self._text)
+
+
 def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\ufffd" for c in _encodable(text))
+    """Drop marks without a glyph and show other characters that cannot be printed as U+FFFD."""
+    visible = (c for c in text if unicodedata.category(c) != "Cf")
+    return "".join(c if c.isprintable() else "\ufffd" for c in visible)

@@ -14,9 +14,11 @@ from escalate.tokens import Ids, WindowTokenizer
 
 Row = npt.NDArray[np.float32]
 
-MAX_CHARACTERS: Final = 24_000
-"""A normalised message beyond this many characters is read at its beginning and its end only, in
-equal parts, so that no message holds a bot up."""
+MAX_WINDOWS: Final = 16
+"""Of a longer message the first and the last half of so many windows are read, so that no message
+holds a bot up for a second."""
+
+_MAX_CHARACTERS: Final = 24_000
 
 _OUTPUT_NAMES: Final = ["outputs", "language"]
 
@@ -89,10 +91,13 @@ class Model:
             text: A message as ``escalate.text.normalise`` returns it.
         """
         parts = [text]
-        if truncated := len(text) > MAX_CHARACTERS:
-            half = MAX_CHARACTERS // 2
+        if truncated := len(text) > _MAX_CHARACTERS:
+            half = _MAX_CHARACTERS // 2
             parts = [text[:half], text[-half:]]
         windows = [window for part in parts for window in self._tokenizer.windows(part)]
+        if len(windows) > MAX_WINDOWS:
+            half = MAX_WINDOWS // 2
+            windows, truncated = [*windows[:half], *windows[-half:]], True
         outputs, language = [], []
         for window in windows:
             output_row, language_row = self.run(window)

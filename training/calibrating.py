@@ -15,6 +15,8 @@ from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy, Thresholds
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.float32]
 
+_UNPENALISED: Final = 1e6
+
 MINIMUM_PER_CLASS: Final = 20
 """A language is calibrated on its own from this many positive and negative messages on."""
 
@@ -52,7 +54,7 @@ def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
     positive = int(labels.sum())
     if min(positive, len(labels) - positive) < MINIMUM_PER_CLASS:
         return None
-    regression = LogisticRegression(C=1.0).fit(logits[:, None], labels)
+    regression = LogisticRegression(C=_UNPENALISED).fit(logits[:, None], labels)
     slope = float(regression.coef_[0, 0])
     # A slope below zero would turn the ranking round: the data then say nothing about this output.
     return (slope, float(regression.intercept_[0])) if slope > 0 else None
@@ -62,7 +64,8 @@ def choose_policy(probabilities: Array, labels: Labels, recall: float, precision
     """Return the default policy.
 
     For each output the ``offer`` threshold is the highest that holds ``recall`` of the positive
-    messages, and the ``escalate`` threshold the lowest, not below it, that holds ``precision``.
+    messages, and the ``escalate`` threshold the lowest, not below it, that holds ``precision``, or
+    None where none does.
 
     Args:
         probabilities: Calibrated, shape (messages, 3).
@@ -70,17 +73,18 @@ def choose_policy(probabilities: Array, labels: Labels, recall: float, precision
         recall: To hold at ``offer`` (0..1).
         precision: To hold at ``escalate`` (0..1).
     """
-    offer, escalate = {}, {}
+    offer: dict[Output, float] = {}
+    escalate: dict[Output, float | None] = {}
     for i, output in enumerate(OUTPUTS):
         known = ~np.isnan(labels[:, i])
         precisions, recalls, thresholds = precision_recall_curve(labels[known, i], probabilities[known, i])
         holding = thresholds[recalls[:-1] >= recall]
         offer[output] = _floor(holding[-1])
         precise = thresholds[precisions[:-1] >= precision]
-        escalate[output] = max(_floor(precise[0]) if len(precise) else 1.0, offer[output])
+        escalate[output] = max(_floor(precise[0]), offer[output]) if len(precise) else None
     return Policy(offer=Thresholds(**offer), escalate=Thresholds(**escalate))
 
 
 def _floor(threshold: float) -> float:
-    """Round down to three digits, so that the message that set the threshold still reaches it."""
-    return float(np.floor(threshold * 1000) / 1000)
+    """Round down to six digits, so that the message that set the threshold still reaches it."""
+    return float(np.floor(threshold * 1e6) / 1e6)

@@ -41,6 +41,7 @@ AGREEMENT: Final = 0.90
 # Below these counts a share or an area is chance: it is reported, not judged.
 _FEWEST: Final = 30
 _FEWEST_BEGINNINGS: Final = 5
+_SHOWN_LEAKS: Final = 10
 
 Key = TypeVar("Key")
 
@@ -205,6 +206,26 @@ def check_duplicates(rows: Sequence[Row]) -> tuple[Numbers, list[Problem]]:
                 )
             )
     return numbers, problems
+
+
+def refuse_leaks(folder: Path) -> None:
+    """Stop before training on a corpus whose splits share ids, relations or texts.
+
+    Raises:
+        CorpusError: They do; the first reasons are named.
+    """
+    rows = read_rows(folder)
+    splits_of_text = {
+        text: {row.split for row in own} for text, own in grouped(rows, lambda row: row.text).items()
+    }
+    shared = [text for text, splits in splits_of_text.items() if len(splits) > 1]
+    reasons = [problem.text for problem in (*check_ids(rows), *check_relations(rows))]
+    if shared:
+        reasons.append(f"{len(shared)} texts are in more than one split")
+    if reasons:
+        raise CorpusError(
+            "\n".join(reasons[:_SHOWN_LEAKS]) + "\nrun `python -m training validate` for all of them"
+        )
 
 
 def check_variety(languages: Mapping[str, Sequence[Message]]) -> tuple[Numbers, list[Problem]]:

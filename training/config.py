@@ -26,8 +26,8 @@ class StageSettings:
 
     Attributes:
         layers: Which layers of the base the network keeps, counted from 0.
-        epochs: Passes over the messages and their variants.
-        variants: Copies of each message a pass sees: the message itself and variants of it.
+        copies: How often each message is seen: once as written, then with harmless changes; all
+            copies are shuffled into one pass.
         batch_size: Messages a step.
         learning_rate: Highest rate, at the heads and the top layer.
         layer_decay: Factor of the rate from each layer to the one below (1 for equal rates).
@@ -37,8 +37,7 @@ class StageSettings:
     """
 
     layers: tuple[int, ...]
-    epochs: int
-    variants: int
+    copies: int
     batch_size: int
     learning_rate: float
     layer_decay: float
@@ -53,8 +52,9 @@ class Recipe:
 
     Attributes:
         base: Hugging Face id or local folder of the base encoder.
-        served: ``student``, or ``teacher`` for the first teacher itself; no student is then trained.
-        seeds: One teacher is trained for each; their logits are averaged for the student.
+        served: ``student``, or ``teacher`` for the mean of the teachers' weights; no student is then trained.
+        seeds: One teacher is trained for each, all from one start; a student learns from the mean of
+            what they say.
         vocabulary_words: Commonest words of each language whose pieces are kept.
         interpolation: Share of the fine-tuned weights when the teacher is drawn back towards its
             start (1 keeps the fine-tuned weights as they are).
@@ -103,12 +103,35 @@ def read_recipe(path: Path = RECIPE) -> Recipe:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not valid TOML: {error}") from error
+    return build_recipe(data, str(path))
+
+
+def build_recipe(data: dict[str, Any], where: str) -> Recipe:
+    """Build a recipe from the data of ``Recipe.to_dict`` or of a TOML file.
+
+    Args:
+        data: The settings.
+        where: Where they come from, for errors.
+
+    Raises:
+        RecipeError: A setting is missing, unknown, of a wrong type or outside its range.
+    """
     stages = {
-        name: _build(StageSettings, data.pop(name, {}), f"{path} [{name}]") for name in ("teacher", "student")
+        name: _build(StageSettings, data.get(name, {}), f"{where} [{name}]")
+        for name in ("teacher", "student")
     }
-    recipe: Recipe = _build(Recipe, {**data, **stages}, str(path))
-    if recipe.served not in SERVED:
-        raise RecipeError(f"{path}: served is {recipe.served!r}; it must be one of {', '.join(SERVED)}")
+    recipe: Recipe = _build(Recipe, {**data, **stages}, where)
+    wrong = {
+        f"served is {recipe.served!r}; it must be one of {', '.join(SERVED)}": recipe.served not in SERVED,
+        "seeds must be different numbers, at least one": not recipe.seeds
+        or len(set(recipe.seeds)) < len(recipe.seeds),
+        "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
+    }
+    for name in ("interpolation", "label_weight", "offer_recall", "escalate_precision"):
+        wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
+    for reason, holds in wrong.items():
+        if holds:
+            raise RecipeError(f"{where}: {reason}")
     return recipe
 
 

@@ -36,7 +36,7 @@ _OPSET: Final = 17
 _IR_VERSION: Final = 8
 _MICROSOFT: Final = "com.microsoft"
 _WEIGHT_LIMIT: Final = 64
-_SMOOTHING: Final = 0.5
+_SMOOTHING: Final = 0.75
 
 
 @dataclass(frozen=True)

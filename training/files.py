@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from training.corpus import CorpusError
 
@@ -35,3 +37,12 @@ def write_whole(path: Path, text: str) -> None:
     """
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def without_nan(data: Any) -> Any:
+    """Return JSON-ready data with None for every NaN, which JSON does not know."""
+    if isinstance(data, Mapping):
+        return {name: without_nan(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [without_nan(value) for value in data]
+    return None if isinstance(data, float) and math.isnan(data) else data

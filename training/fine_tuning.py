@@ -7,6 +7,8 @@ et al., "Fine-tuning can distort pretrained features", 2022). The student learns
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 from transformers import Trainer, TrainingArguments, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
 from escalate.bundle import LANGUAGE_CLASSES
@@ -39,6 +42,7 @@ LANGUAGE_WEIGHT: Final = 0.3
 """Weight of the language loss beside each yes/no output."""
 
 _PREDICTION_BATCH: Final = 64
+_SAVE_STEPS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -275,7 +279,7 @@ def fine_tune(
         model: Network whose heads have their start; token embeddings stay frozen.
         tokenizer: Its tokenizer.
         examples: Texts with labels, and with a teacher's targets for a student.
-        settings: The stage's settings; ``epochs`` and ``variants`` are already in ``examples``.
+        settings: The stage's settings; ``copies`` are already in ``examples``.
         weights: Parts of the loss.
         folder: Where checkpoints go.
         seed: Seed of the order and of dropout.
@@ -298,7 +302,7 @@ def fine_tune(
         train_sampling_strategy="group_by_length",
         dataloader_num_workers=0,
         dataloader_pin_memory=not on_cpu,
-        save_steps=max(200, steps // 5),
+        save_steps=_SAVE_STEPS,
         save_total_limit=1,
         logging_steps=max(1, steps // 20),
         report_to="none",
@@ -316,14 +320,25 @@ def fine_tune(
         optimizers=(optimiser, None),
     )
     trainer.weights = weights
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder))
     return model.eval()
+
+
+def _last_whole_checkpoint(folder: Path) -> str | None:
+    """Return the last checkpoint that was written whole, and remove those that were not."""
+    while folder.is_dir() and (last := get_last_checkpoint(str(folder))) is not None:
+        try:
+            json.loads((Path(last) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(last)
+        else:
+            return str(last)
+    return None
 
 
 def _has_bf16() -> bool:
     if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Without hardware support bf16 on a CPU is slower than float32.
     supported: bool = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return supported
@@ -401,8 +416,8 @@ def start_heads_from_probe(
         return
     probe = LogisticRegression(C=10, max_iter=2000).fit(embeddings[known], examples.languages[known])
     if len(classes) == 2:
-        _set_row(model.language, classes[1], probe.coef_[0], probe.intercept_[0])
-        _set_row(model.language, classes[0], -probe.coef_[0], -probe.intercept_[0])
+        _set_row(model.language, classes[1], probe.coef_[0] / 2, probe.intercept_[0] / 2)
+        _set_row(model.language, classes[0], -probe.coef_[0] / 2, -probe.intercept_[0] / 2)
         return
     for row, index in enumerate(probe.classes_):
         _set_row(model.language, int(index), probe.coef_[row], probe.intercept_[row])

@@ -76,7 +76,10 @@ def pairs_both_right(messages: Sequence[Message], probabilities: Array, labels: 
     for pair in rows.values():
         if len(pair) != 2:
             continue
-        differs = labels[pair[0]] != labels[pair[1]]
+        first, second = labels[pair]
+        differs = ~np.isnan(first) & ~np.isnan(second) & (first != second)
+        if not differs.any():
+            continue
         answers = probabilities[pair][:, differs] >= DECISION
         right.append(bool((answers == labels[pair][:, differs]).all()))
     return float(np.mean(right)) if right else float("nan")

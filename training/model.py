@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -36,6 +37,10 @@ class EscalationModel(nn.Module):
         self.encoder = encoder
         self.outputs = nn.Linear(hidden, len(OUTPUTS))
         self.language = nn.Linear(hidden, len(LANGUAGE_CLASSES))
+        for head in (self.outputs, self.language):
+            # A row that no probe can set starts alike in every run.
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Logits:
         """Return the logits of a batch of windows.
@@ -74,4 +79,16 @@ def interpolate(first: nn.Module, second: nn.Module, weight: float) -> dict[str,
     return {
         name: torch.lerp(tensor, other[name], weight) if tensor.is_floating_point() else tensor
         for name, tensor in first.state_dict().items()
+    }
+
+
+def average(networks: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """Return the mean state of equal networks that were trained from one start.
+
+    Source: M. Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models", 2022.
+    """
+    states = [network.state_dict() for network in networks]
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if tensor.is_floating_point() else tensor
+        for name, tensor in states[0].items()
     }

@@ -54,8 +54,8 @@ the only way to reach a person: a customer must always be able to ask for one in
 | | |
 |---|---|
 | base encoder | {base["name"]}, {base["licence"]} licence, from {base["source"]}, {base["pieces"]:,} pieces kept |
-| network | {len(manifest["recipe"]["student"]["layers"])} layers distilled from {len(manifest["recipe"]["seeds"])} teachers of {len(manifest["recipe"]["teacher"]["layers"])} layers |
-| data | {data["messages"]:,} messages, {data["licence"]}, SHA-256 `{data["sha256"]}` |
+| network | {_network(manifest["recipe"])} |
+| data | {data["messages"]["train"]:,} messages to train, {data["messages"]["validation"]:,} to calibrate, {data["licence"]}, SHA-256 `{data["sha256"]}` |
 | seeds | {", ".join(map(str, manifest["recipe"]["seeds"]))} |
 | commit | `{manifest["commit"]}` |
 | licence of the weights | Apache-2.0; the base encoder's {base["licence"]} notice is in NOTICE |
@@ -95,6 +95,13 @@ The served model computes in 8-bit integers. On the test split, against the same
 
 {_parity(metrics["parity"])}
 """
+
+
+def _network(recipe: Mapping[str, Any]) -> str:
+    teachers = f"{len(recipe['seeds'])} teachers of {len(recipe['teacher']['layers'])} layers"
+    if recipe["served"] == "teacher":
+        return f"mean of the weights of {teachers}"
+    return f"{len(recipe['student']['layers'])} layers distilled from {teachers}"
 
 
 def _parity(parity: Mapping[str, Any]) -> str:

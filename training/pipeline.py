@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from safetensors.torch import load_file, save_file
 
 from escalate.policy import LANGUAGES
+from escalate.text import NORMALISER_VERSION
 from training.base_encoder import (
     BaseEncoder,
     kept_pieces,
@@ -23,8 +25,10 @@ from training.base_encoder import (
     read_base_encoder,
     save_base_encoder,
 )
-from training.config import Recipe
-from training.corpus import Message
+from training.checks import refuse_leaks
+from training.config import Recipe, RecipeError, build_recipe
+from training.corpus import Message, corpus_hash, read_split
+from training.files import write_whole
 from training.fine_tuning import (
     Examples,
     LossWeights,
@@ -39,9 +43,10 @@ from training.fine_tuning import (
     targets_of,
     variants_of,
 )
-from training.model import EscalationModel, interpolate, keep_layers
+from training.git import git_commit
+from training.model import EscalationModel, average, interpolate, keep_layers
 
-RECIPE_FILE: Final = "recipe.json"
+RECORD: Final = "run.json"
 
 _console = Console(stderr=True)
 
@@ -50,24 +55,27 @@ class RunError(Exception):
     """A run folder belongs to another recipe or is incomplete."""
 
 
-def train(messages: Sequence[Message], recipe: Recipe, folder: Path) -> EscalationModel:
+def train(corpus: Path, recipe: Recipe, folder: Path) -> EscalationModel:
     """Train teachers and, where the recipe serves one, the student; return the network to serve.
 
     An interrupted run continues where it stopped when it is started again with the same folder.
 
     Args:
-        messages: The train split.
+        corpus: The corpus; its train split is learned.
         recipe: All settings.
         folder: The run folder; checkpoints and the trained networks go there.
 
     Raises:
-        RunError: The folder holds a run of another recipe.
+        CorpusError: The corpus cannot be read, or its splits share messages.
+        RunError: The folder holds a run of another recipe or corpus.
     """
-    _claim(folder, recipe)
+    messages = read_split(corpus, "train")
+    refuse_leaks(corpus)
+    _claim(folder, recipe, corpus_hash(corpus))
     base = _base(messages, recipe, folder / "base")
     teachers = [_teacher(messages, recipe, base, folder, seed) for seed in recipe.seeds]
     if recipe.served == "teacher":
-        return teachers[0]
+        return _mean(teachers)
     return _student(messages, recipe, base, teachers, folder)
 
 
@@ -78,7 +86,8 @@ def read_served(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEnco
         RunError: The run is not finished.
     """
     if recipe.served == "teacher":
-        return read_teacher(recipe, folder, recipe.seeds[0])
+        read = [read_teacher(recipe, folder, seed) for seed in recipe.seeds]
+        return _mean([model for model, _ in read]), read[0][1]
     return _read(recipe, folder, "student", recipe.student.layers)
 
 
@@ -89,6 +98,12 @@ def read_teacher(recipe: Recipe, folder: Path, seed: int) -> tuple[EscalationMod
         RunError: The run has no such teacher.
     """
     return _read(recipe, folder, f"teacher-{seed}", recipe.teacher.layers)
+
+
+def _mean(teachers: Sequence[EscalationModel]) -> EscalationModel:
+    mean = copy.deepcopy(teachers[0])
+    mean.load_state_dict(average(teachers))
+    return mean.eval()
 
 
 def _read(
@@ -103,20 +118,58 @@ def _read(
     return model.eval(), base
 
 
-def _claim(folder: Path, recipe: Recipe) -> None:
-    path = folder / RECIPE_FILE
-    wanted = json.loads(json.dumps(recipe.to_dict()))
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        changed = sorted(key for key in wanted if wanted[key] != found.get(key))
-        if changed:
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run was started with.
+
+    Attributes:
+        recipe: Its recipe.
+        corpus: SHA-256 of its corpus.
+        normaliser: Version of the text normaliser.
+        commit: Commit of the checkout.
+    """
+
+    recipe: Recipe
+    corpus: str
+    normaliser: int
+    commit: str
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read what a run was started with.
+
+    Raises:
+        RunError: There is no run in the folder, or its record is damaged.
+    """
+    path = folder / RECORD
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        recipe = build_recipe(data.pop("recipe"), str(path))
+        return RunRecord(recipe=recipe, **data)
+    except OSError as error:
+        raise RunError(f"{folder} holds no run ({path}: {error.strerror}); train one first") from error
+    except (KeyError, RecipeError, TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}); delete {folder} and train again") from error
+
+
+def _claim(folder: Path, recipe: Recipe, corpus: str) -> None:
+    """Bind a folder to a recipe and a corpus, or check that it is bound to them."""
+    if (folder / RECORD).is_file():
+        found = read_record(folder)
+        differences = {
+            "recipe": found.recipe != recipe,
+            "corpus": found.corpus != corpus,
+            "normaliser": found.normaliser != NORMALISER_VERSION,
+        }
+        if changed := [name for name, differs in differences.items() if differs]:
             raise RunError(
-                f"{folder} holds a run with other settings ({', '.join(changed)}); "
+                f"{folder} holds a run with another {', '.join(changed)}; "
                 "choose another --run folder or delete it"
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted, indent=2), encoding="utf-8")
+    record = RunRecord(recipe, corpus, NORMALISER_VERSION, git_commit())
+    write_whole(folder / RECORD, json.dumps(asdict(record), indent=2) + "\n")
 
 
 def _base(messages: Sequence[Message], recipe: Recipe, folder: Path) -> BaseEncoder:
@@ -160,7 +213,7 @@ def _teacher(
     start_heads_from_probe(model, base.tokenizer, plain, settings.max_tokens)
     start = EscalationModel(keep_layers(base.model, list(settings.layers)))
     start.load_state_dict(model.state_dict())
-    examples = variants_of(messages, settings.epochs * settings.variants, seed)
+    examples = variants_of(messages, settings.copies, seed)
     weights = LossWeights(positive=positive_weights(plain.labels))
     fine_tune(model, base.tokenizer, examples, settings, weights, folder / name, seed)
     model.load_state_dict(interpolate(start, model.cpu(), recipe.interpolation))
@@ -177,15 +230,14 @@ def _student(
 ) -> EscalationModel:
     settings = recipe.student
     seed = recipe.seeds[0]
-    model = EscalationModel(keep_layers(base.model, list(settings.layers)))
     file = folder / "student.safetensors"
     if file.is_file():
+        model = EscalationModel(keep_layers(base.model, list(settings.layers)))
         _load_into(model, file)
         return model.eval()
     _console.print(f"[bold]Student[/bold] of {len(settings.layers)} layers")
-    copies = settings.epochs * settings.variants
-    extra = glued(messages, round(recipe.glued * len(messages) * copies), seed)
-    examples = join(variants_of(messages, copies, seed), extra)
+    extra = glued(messages, round(recipe.glued * len(messages) * settings.copies), seed)
+    examples = join(variants_of(messages, settings.copies, seed), extra)
     targets = _targets(examples, recipe, base, teachers, folder / "targets.npz")
     # The student begins as a thinned-out teacher, heads included.
     model = EscalationModel(keep_layers(teachers[0].encoder.cpu(), list(settings.layers)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from escalate.version import __version__
 from training.corpus import CorpusError, corpus_hash, read_split
 from training.evaluation import Answers, answer, evaluate, hand_off_curve, policy_points
 from training.figures import draw
-from training.files import whole_file, write_whole
+from training.files import whole_file, without_nan, write_whole
 from training.invariance import invariance
 from training.report_text import report_text
 from training.resampling import CONFIDENCE, RESAMPLES, SEED
@@ -93,14 +92,5 @@ def measure(classifier: Classifier, answers: Answers, corpus: str, seed: int = S
         # Baselines were measured at export; on another test split they would not be comparable.
         "baselines": metrics.get("baselines") if corpus == trained_on else None,
     }
-    result: dict[str, Any] = _without_nan(numbers)
+    result: dict[str, Any] = without_nan(numbers)
     return result
-
-
-def _without_nan(data: Any) -> Any:
-    """Return data with None for every NaN, which JSON does not know."""
-    if isinstance(data, dict):
-        return {name: _without_nan(value) for name, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_without_nan(value) for value in data]
-    return None if isinstance(data, float) and math.isnan(data) else data

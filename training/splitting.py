@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -11,12 +12,14 @@ import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
 from escalate.policy import OUTPUTS
-from training.corpus import SPLITS, Message
+from training.corpus import SPLITS, CorpusError, Message, write_messages
 
 SHARES: Final = (0.8, 0.1, 0.1)
 """Share of the messages in train, validation and test."""
 
-_TRIALS: Final = 3000
+TRIALS: Final = 3000
+"""How many random assignments a split is chosen from."""
+
 PUBLIC_CHANNELS: Final = ("review", "social", "survey")
 """Channels written in public or to analysts; the others are written to support."""
 
@@ -34,7 +37,7 @@ def components(messages: Sequence[Message]) -> list[list[Message]]:
     return [[messages[i] for i in sorted(subset)] for subset in sets.subsets()]
 
 
-def split(messages: Sequence[Message], seed: int) -> dict[str, list[Message]]:
+def split(messages: Sequence[Message], seed: int, trials: int = TRIALS) -> dict[str, list[Message]]:
     """Split messages of one language 80/10/10 by group, pair and situation.
 
     Of many random assignments of whole components the one is taken whose splits resemble the whole
@@ -43,6 +46,7 @@ def split(messages: Sequence[Message], seed: int) -> dict[str, list[Message]]:
     Args:
         messages: Messages of one language.
         seed: Seed of the assignments.
+        trials: How many assignments to choose from.
 
     Returns:
         Messages by split, in their first order.
@@ -54,7 +58,7 @@ def split(messages: Sequence[Message], seed: int) -> dict[str, list[Message]]:
     whole = profiles.sum(0)
     random = Random(seed)
     best, best_score = np.zeros(len(parts), dtype=int), np.inf
-    for _ in range(_TRIALS):
+    for _ in range(trials):
         assignment = _assign(sizes, random)
         score = 0.0
         for index, share in ((1, SHARES[1]), (2, SHARES[2])):
@@ -69,6 +73,20 @@ def split(messages: Sequence[Message], seed: int) -> dict[str, list[Message]]:
         for message in part
     }
     return {name: [m for m in messages if chosen[m.id] == name] for name in SPLITS}
+
+
+def write_splits(messages: Sequence[Message], folder: Path, seed: int) -> None:
+    """Split messages of any languages and write them as a corpus.
+
+    Raises:
+        CorpusError: The folder exists already.
+    """
+    if folder.exists():
+        raise CorpusError(f"{folder} exists; choose a new folder, so that no corpus is overwritten")
+    for language in sorted({message.language for message in messages}):
+        own = [message for message in messages if message.language == language]
+        for name, part in split(own, seed).items():
+            write_messages(folder / name / f"{language}.jsonl", part)
 
 
 def _assign(sizes: np.ndarray, random: Random) -> np.ndarray:

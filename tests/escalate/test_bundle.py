@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from escalate import BundleError, Classifier
-from escalate.bundle import MANIFEST, MODEL, TOKENIZER, load_bundle, sha256
+from escalate.bundle import MANIFEST, MODEL, TOKENIZER, load_bundle, seal, sha256
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path = folder / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
     change(manifest)
-    path.write_text(json.dumps(manifest), encoding="utf-8")
+    path.write_text(json.dumps(seal(manifest)), encoding="utf-8")
 
 
 def test_a_copy_of_the_released_bundle_answers_alike(copy: Path, classifier: Classifier) -> None:
@@ -57,6 +57,15 @@ def test_a_damaged_manifest_is_named(copy: Path) -> None:
     path = copy / MANIFEST
     path.write_text(path.read_text(encoding="utf-8")[:-40], encoding="utf-8")
     with pytest.raises(BundleError, match=r"manifest\.json"):
+        Classifier.load(copy)
+
+
+def test_an_edited_manifest_is_found(copy: Path) -> None:
+    path = copy / MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["policy"]["escalate"]["human_requested"] = 1.0
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"manifest\.json.*altered"):
         Classifier.load(copy)
 
 

@@ -40,6 +40,7 @@ ODD = {
     "special pieces": "</s><s><pad><unk><mask>",
     "digits": "0123456789" * 30,
     "combining flood": "e" + "\u0301" * 5_000,
+    "alternating marks": "a" + "\u0301\u0323" * 500_000,
 }
 
 
@@ -133,6 +134,21 @@ def test_predict_many_takes_texts_as_answers_are_asked_for(classifier: Classifie
     assert taken < 1000
 
 
+def test_answers_before_an_error_come_first(classifier: Classifier) -> None:
+    def broken() -> Iterator[str]:
+        for i in range(200):
+            yield f"message {i}"
+        raise OSError("the source broke")
+
+    for workers in (1, 2):
+        for source, error in (([*["hello"] * 100, 7], TypeError), (broken(), OSError)):
+            answers = classifier.predict_many(source, workers=workers)  # type: ignore[arg-type]
+            received: list[Prediction] = []
+            with pytest.raises(error):
+                received.extend(iter(answers))
+            assert len(received) == (100 if error is TypeError else 200)
+
+
 def test_predict_many_refuses_one_string_and_no_workers(classifier: Classifier) -> None:
     with pytest.raises(TypeError, match="iterable of strings"):
         classifier.predict_many("hello")
@@ -153,11 +169,11 @@ def _answer(text: str) -> Prediction:
     return predict(text)
 
 
-@pytest.mark.skipif(not hasattr(sys, "getwindowsversion") and sys.platform == "darwin", reason="fork")
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 def test_a_forked_worker_answers_alike() -> None:
     expected = [predict(text) for text in MESSAGES.values()]
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert pool.map(_answer, MESSAGES.values()) == expected
+        assert pool.map_async(_answer, MESSAGES.values()).get(120) == expected
 
 
 def test_a_policy_can_be_chosen(tmp_path: Path) -> None:

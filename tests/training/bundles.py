@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from escalate.bundle import MANIFEST
+from escalate.bundle import MANIFEST, seal
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -20,7 +20,7 @@ def copy_bundle(bundle: Path, folder: Path, version: str, change: Change | None 
     manifest["version"] = version
     if change is not None:
         change(manifest)
-    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(seal(manifest)), encoding="utf-8")
     return folder
 
 
