@@ -32,18 +32,14 @@ from training.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncode
 from training.calibrating import choose_policy, fit_calibration
 from training.config import Recipe
 from training.corpus import Message
-from training.export import build_onnx, measure_peaks
+from training.export import build_onnx
 from training.files import without_nan
-from training.fine_tuning import token_ids
 from training.model import EscalationModel
 from training.model_card import model_card
 from training.pipeline import RunRecord
 from training.reading import build_model, labels_of, read_texts
 
 MODEL_CARD = "MODEL_CARD.md"
-
-_PEAK_MESSAGES = 400
-
 
 LARGEST_BUNDLE = 60_000_000
 """Most bytes of model and tokenizer."""
@@ -108,15 +104,13 @@ def draft_bundle(
     """Quantise a network, and fit calibration and policy to the quantised form.
 
     Args:
-        model: The trained student.
+        model: The trained network.
         base: Its base encoder, for the tokenizer.
         recipe: The recipe it was trained with.
-        train: Train split: source of the activation peaks and of the base rates.
+        train: Train split: source of the base rates.
         validation: Validation split.
     """
-    sample = train[:: max(1, len(train) // _PEAK_MESSAGES)]
-    ids = token_ids(base.tokenizer, [message.text for message in sample], recipe.window)
-    onnx = build_onnx(model, measure_peaks(model, ids))
+    onnx = build_onnx(model, quantised=True)
     tokenizer = base.tokenizer.to_str()
     served = build_model(onnx, tokenizer, recipe.window, recipe.overlap)
     judged = [message for message in validation if message.language in LANGUAGES]
@@ -131,7 +125,7 @@ def draft_bundle(
     )
     return Draft(
         onnx=onnx,
-        onnx_float32=build_onnx(model),
+        onnx_float32=build_onnx(model, quantised=False),
         tokenizer=tokenizer,
         calibration=calibration,
         policy=choose_policy(probabilities, labels, recipe.offer_recall, recipe.escalate_precision),

@@ -18,7 +18,7 @@ CORPUS_LICENCE: Final = "CC BY 4.0"
 LARGEST_TORCH_DIFFERENCE: Final = 1e-3
 """How far a logit of the float32 ONNX form may be from torch's."""
 
-LEAST_SAME_DECISIONS: Final = 0.95
+LEAST_SAME_DECISIONS: Final = 0.97
 """Least share of messages with one action in float32 and in integers."""
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.config import Recipe
-from training.export import build_onnx, measure_peaks
+from training.export import build_onnx
 from training.model import EscalationModel, interpolate, keep_layers
 from training.pipeline import read_teacher
 
@@ -20,7 +20,7 @@ def test_three_forms_agree_on_any_tokens(tiny_run: Path, tiny_recipe: Recipe) ->
     rows = [random.integers(4, base.model.config.vocab_size, size=n).tolist() for n in range(1, 32)]
     forms = [
         onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-        for onnx in (build_onnx(model), build_onnx(model, measure_peaks(model, rows)))
+        for onnx in (build_onnx(model, quantised=False), build_onnx(model, quantised=True))
     ]
 
     @settings(deadline=None, max_examples=40)
@@ -39,8 +39,7 @@ def test_three_forms_agree_on_any_tokens(tiny_run: Path, tiny_recipe: Recipe) ->
 
 def test_quantising_makes_the_model_smaller(tiny_run: Path, tiny_recipe: Recipe) -> None:
     model, _ = read_teacher(tiny_recipe, tiny_run, 1)
-    peaks = measure_peaks(model, [[5, 6, 7, 8]])
-    assert len(build_onnx(model, peaks)) < 0.5 * len(build_onnx(model))
+    assert len(build_onnx(model, quantised=True)) < 0.5 * len(build_onnx(model, quantised=False))
 
 
 def test_kept_layers_are_those_of_the_whole_encoder(tiny_run: Path, tiny_recipe: Recipe) -> None:
