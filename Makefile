@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN ?= runs/default
-# The base encoder comes from the pinned package, so that everybody trains from the same weights.
-TRAINING := HF_HUB_OFFLINE=1 $(BIN)/python -m training
+TRAINING := $(BIN)/python -m training
 
 .DEFAULT_GOAL := help
 .PHONY: help predict test lint types wheel-test validate train bench clean

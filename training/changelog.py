@@ -67,7 +67,7 @@ def changelog_entry(
         if language in values
     ]
     facts = [
-        f"- Training data: {data['messages']:,} messages, SHA-256 `{data['sha256']}`",
+        f"- Training data: {data['messages']['train']:,} messages, SHA-256 `{data['sha256']}`",
         f"- Commit: `{manifest['commit']}`",
         f"- Measured on the test split of {_corpus_name(corpus, data['sha256'])}",
     ]

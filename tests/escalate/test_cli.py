@@ -24,17 +24,19 @@ def test_a_table_for_messages_in_four_languages() -> None:
     finished = run("predict", text=examples)
     assert finished.returncode == 0, finished.stderr
     output = finished.stdout.decode("utf-8")
-    for word in ("action", "escalate", "continue", "he", "ar", "cs", "en"):
-        assert word in output
-    # Right-to-left messages are isolated, so that they do not turn the other columns round.
-    assert output.count("\u2068") == output.count("\u2069") == len(examples.splitlines())
+    for language in ("he", "ar", "cs", "en"):
+        assert output.count(f" {language} ") >= 2
+    # Right-to-left messages are isolated line by line, so that they do not turn the other columns round.
+    lines = output.splitlines()
+    assert all(line.count("\u2068") == line.count("\u2069") for line in lines)
+    assert output.count("\u2068") >= len(examples.splitlines())
 
 
 def test_json_lines_equal_the_library(classifier: Classifier) -> None:
-    texts = ["הזמנה 4471 לא הגיעה", "where is it?\u2028second line", "", "\u202ehidden"]
+    texts = ["הזמנה 4471 לא הגיעה", "where is it?\u2028second line", "", "\u202ehidden", "a\x85b"]
     finished = run("predict", "--json", *texts)
     assert finished.returncode == 0, finished.stderr
-    lines = finished.stdout.decode("utf-8").rstrip("\n").split("\n")
+    lines = finished.stdout.decode("utf-8").splitlines()
     answers = [json.loads(line) for line in lines]
     expected = [{"text": text, **classifier.predict(text).to_dict()} for text in texts]
     assert answers == expected
@@ -44,8 +46,12 @@ def test_standard_input_with_bytes_that_are_no_utf8_loses_no_line() -> None:
     finished = run("predict", "--json", text=b"first\n\xff\xfe broken \xe9\nthird\n")
     assert finished.returncode == 0, finished.stderr
     answers = [json.loads(line) for line in finished.stdout.decode("utf-8").splitlines()]
-    assert [answer["text"] for answer in answers][::2] == ["first", "third"]
-    assert len(answers) == 3
+    assert [answer["text"] for answer in answers] == ["first", "\ufffd\ufffd broken \ufffd", "third"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_message() -> None:
+    finished = run("predict", "--json", text="\ufeffhello\n")
+    assert json.loads(finished.stdout)["text"] == "hello"
 
 
 def test_info_describes_the_model(released: Path) -> None:
