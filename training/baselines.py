@@ -89,28 +89,12 @@ def tfidf(train: Sequence[Message], test: Sequence[Message]) -> Array:
     return answers
 
 
-def embedding_probe(train: Sequence[Message], embeddings: Array, test_embeddings: Array) -> Array:
-    """Answer by logistic regression on frozen sentence vectors of the base encoder.
-
-    Args:
-        train: Train messages.
-        embeddings: Their vectors, shape (messages, hidden).
-        test_embeddings: Vectors of the test messages.
-    """
-    return _regress(embeddings, test_embeddings, train, regularisation=10.0)
-
-
-def _regress(
-    features: Array,
-    test_features: Array,
-    train: Sequence[Message],
-    regularisation: float = 1.0,
-) -> Array:
+def _regress(features: Array, test_features: Array, train: Sequence[Message]) -> Array:
     labels = labels_of(train)
     answers = np.zeros((len(test_features), len(OUTPUTS)))
     for column in range(len(OUTPUTS)):
         known = ~np.isnan(labels[:, column])
-        regression = LogisticRegression(C=regularisation, max_iter=2000)
+        regression = LogisticRegression(max_iter=2000)
         regression.fit(features[known], labels[known, column])
         answers[:, column] = regression.predict_proba(test_features)[:, 1]
     return answers

@@ -114,13 +114,13 @@ def draft_bundle(
     tokenizer = base.tokenizer.to_str()
     served = build_model(onnx, tokenizer, recipe.window, recipe.overlap)
     judged = [message for message in validation if message.language in LANGUAGES]
-    reading = read_texts(served, [message.text for message in judged])
+    logits = read_texts(served, [message.text for message in judged])
     labels, languages = labels_of(judged), [message.language for message in judged]
-    calibration = fit_calibration(reading.outputs, labels, languages)
+    calibration = fit_calibration(logits, labels, languages)
     probabilities = np.array(
         [
-            [*calibration.probabilities(logits, language).values()]
-            for logits, language in zip(reading.outputs, languages, strict=True)
+            [*calibration.probabilities(row, language).values()]
+            for row, language in zip(logits, languages, strict=True)
         ]
     )
     return Draft(

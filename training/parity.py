@@ -16,7 +16,7 @@ from training.config import Recipe
 from training.corpus import Message
 from training.fine_tuning import token_ids
 from training.model import EscalationModel
-from training.reading import Array, Reading, build_model, read_texts
+from training.reading import Array, build_model, read_texts
 
 
 def compare_forms(
@@ -62,8 +62,8 @@ def compare_forms(
     return result
 
 
-def _probabilities(calibration: Calibration, reading: Reading, language: str) -> Array:
-    rows = [[*calibration.probabilities(row, language).values()] for row in reading.outputs]
+def _probabilities(calibration: Calibration, reading: Array, language: str) -> Array:
+    rows = [[*calibration.probabilities(row, language).values()] for row in reading]
     return np.array(rows)
 
 
@@ -76,7 +76,7 @@ def _torch_difference(
     base: BaseEncoder,
     recipe: Recipe,
     texts: Sequence[str],
-    reading: Reading,
+    reading: Array,
 ) -> float:
     differences = [0.0]
     with torch.inference_mode():
@@ -85,5 +85,5 @@ def _torch_difference(
                 continue
             input_ids = torch.tensor([ids])
             logits = model(input_ids, torch.ones_like(input_ids)).outputs[0].numpy()
-            differences.append(float(np.abs(logits - reading.outputs[row]).max()))
+            differences.append(float(np.abs(logits - reading[row]).max()))
     return max(differences)

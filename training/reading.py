@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from tqdm.auto import tqdm
 
-from escalate.bundle import LANGUAGE_CLASSES
 from escalate.model import Model
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
@@ -19,27 +17,11 @@ from training.corpus import Message
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Logits of some messages; the rows are the messages.
-
-    Attributes:
-        outputs: Shape (messages, 3).
-        languages: Language class of each message by the model.
-    """
-
-    outputs: Array
-    languages: list[str]
-
-
-def read_texts(model: Model, texts: Sequence[str]) -> Reading:
-    """Return the logits of texts, each read on its own as in service."""
-    outputs, languages = [], []
-    for text in tqdm(texts, desc="reading", unit="message", disable=len(texts) < 1000):
-        logits = model.read(normalise(text))
-        outputs.append(logits.outputs)
-        languages.append(LANGUAGE_CLASSES[int(logits.language.argmax())])
-    return Reading(np.array(outputs).reshape(-1, len(OUTPUTS)), languages)
+def read_texts(model: Model, texts: Sequence[str]) -> Array:
+    """Return the logits of the outputs for texts, shape (texts, 3), each read on its own as in service."""
+    progress = tqdm(texts, desc="reading", unit="message", disable=len(texts) < 1000)
+    outputs = [model.read(normalise(text)).outputs for text in progress]
+    return np.array(outputs).reshape(-1, len(OUTPUTS))
 
 
 def build_model(onnx: bytes, tokenizer: str, window: int, overlap: int) -> Model:

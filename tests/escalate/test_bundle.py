@@ -79,6 +79,7 @@ def test_an_edited_manifest_is_found(copy: Path) -> None:
         ("policy", {}, "incomplete"),
         ("calibration", {"outputs": {}}, "incomplete"),
         ("base_rates", {}, "incomplete"),
+        ("base_rates", {"complexity": 1.5, "negative_sentiment": 0.5, "human_requested": 0.1}, "incomplete"),
         ("window", 3, "overlap"),
         ("sha256", {}, "incomplete"),
     ],
@@ -86,6 +87,15 @@ def test_an_edited_manifest_is_found(copy: Path) -> None:
 def test_a_manifest_that_does_not_fit_is_refused(copy: Path, key: str, value: object, word: str) -> None:
     rewrite(copy, lambda manifest: manifest.update({key: value}))
     with pytest.raises(BundleError, match=word):
+        Classifier.load(copy)
+
+
+def test_a_manifest_with_a_number_that_is_none_is_refused(copy: Path) -> None:
+    path = copy / MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["calibration"]["outputs"]["en"]["complexity"] = [float("nan"), 0.0]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(BundleError, match="NaN"):
         Classifier.load(copy)
 
 

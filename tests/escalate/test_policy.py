@@ -58,6 +58,22 @@ def test_a_truncated_message_is_at_least_offered() -> None:
     assert POLICY.decide(of(0, 0, 1), "en", truncated=True).action == "escalate"
 
 
+def test_a_truncated_message_that_cannot_be_judged_is_offered_too() -> None:
+    policy = Policy(POLICY.offer, POLICY.escalate, unsupported="continue")
+    assert policy.decide(of(0, 0, 0), "other").action == "continue"
+    assert policy.decide(of(0, 0, 0), "other", truncated=True).action == "offer"
+
+
+def test_misspelt_keys_and_parts_that_are_no_thresholds_are_refused() -> None:
+    data = POLICY.to_dict()
+    with pytest.raises(PolicyError, match="unsuported"):
+        Policy.from_dict({**data, "unsuported": "escalate"})
+    with pytest.raises(PolicyError, match="escallate"):
+        Policy.from_dict({**data, "languages": {"he": {**data, "escallate": {}}}})
+    with pytest.raises(PolicyError, match="pair"):
+        Policy(POLICY.offer, POLICY.escalate, {"he": POLICY.offer})  # type: ignore[dict-item]
+
+
 def test_a_language_can_have_its_own_thresholds() -> None:
     strict = Thresholds(0.1, 0.1, 0.1)
     policy = Policy(POLICY.offer, POLICY.escalate, {"cs": (strict, strict)})

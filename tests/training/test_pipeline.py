@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import torch
 
 from escalate import Classifier
 from escalate.bundle import MANIFEST
+from training.bundling import ExportError
 from training.config import Recipe
-from training.corpus import corpus_hash, read_split
+from training.corpus import CorpusError, corpus_hash, read_messages, read_split, write_messages
 from training.evaluation import answer, evaluate
+from training.exporting import export
 from training.fine_tuning import run
 from training.pipeline import RunError, read_served, train
 
@@ -51,6 +54,36 @@ def test_a_finished_run_is_not_trained_again(tiny_run: Path, tiny_corpus: Path, 
 def test_a_run_of_another_recipe_is_refused(tiny_run: Path, tiny_corpus: Path, tiny_recipe: Recipe) -> None:
     with pytest.raises(RunError, match="another recipe"):
         train(tiny_corpus, replace(tiny_recipe, label_weight=0.9), tiny_run)
+
+
+def test_a_corpus_whose_splits_share_texts_is_refused(
+    tiny_corpus: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    leaking = Path(shutil.copytree(tiny_corpus, tmp_path / "corpus"))
+    shared = replace(read_messages(leaking / "test" / "en.jsonl")[0], id="other-id", group="other-group")
+    own = read_messages(leaking / "train" / "en.jsonl")
+    write_messages(leaking / "train" / "en.jsonl", [*own, shared])
+    with pytest.raises(CorpusError, match="1 texts are in more than one split"):
+        train(leaking, tiny_recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_exported_with_its_own_corpus_only(
+    tiny_run: Path, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    changed = Path(shutil.copytree(tiny_corpus, tmp_path / "corpus"))
+    write_messages(changed / "test" / "en.jsonl", read_messages(changed / "test" / "en.jsonl")[1:])
+    with pytest.raises(RunError, match="another corpus"):
+        export(tiny_run, changed, "x", tmp_path / "bundle")
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(
+    tiny_run: Path, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "precious.txt").write_text("keep me", encoding="utf-8")
+    with pytest.raises(ExportError, match="no bundle"):
+        export(tiny_run, tiny_corpus, "x", tmp_path)
+    assert (tmp_path / "precious.txt").is_file()
 
 
 def test_an_unfinished_run_cannot_be_exported(tmp_path: Path, tiny_recipe: Recipe) -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from escalate import Classifier
-from escalate.bundle import MANIFEST, MODEL, TOKENIZER, sha256
+from escalate.bundle import MANIFEST, MODEL, TOKENIZER, seal, sha256
 from escalate.errors import BundleError
 from tests.training.bundles import copy_bundle, turn_czech_complexity
 from training.__main__ import app
@@ -123,7 +123,7 @@ def test_swapped_weights_are_refused(
     onnx.save(graph, candidate / MODEL)
     manifest = json.loads((candidate / MANIFEST).read_text(encoding="utf-8"))
     manifest["sha256"][MODEL] = sha256((candidate / MODEL).read_bytes())
-    (candidate / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    (candidate / MANIFEST).write_text(json.dumps(seal(manifest)), encoding="utf-8")
     result = release(candidate, tiny_corpus, models, "--against", str(tiny_bundle))
     assert result.exit_code == 1
     for output in ("complexity", "human_requested"):
