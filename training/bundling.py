@@ -37,7 +37,7 @@ from training.files import without_nan
 from training.model import EscalationModel
 from training.model_card import model_card
 from training.pipeline import RunRecord
-from training.reading import build_model, labels_of, read_texts
+from training.reading import build_model, calibrated, labels_of, read_texts
 
 MODEL_CARD = "MODEL_CARD.md"
 
@@ -117,12 +117,7 @@ def draft_bundle(
     logits = read_texts(served, [message.text for message in judged])
     labels, languages = labels_of(judged), [message.language for message in judged]
     calibration = fit_calibration(logits, labels, languages)
-    probabilities = np.array(
-        [
-            [*calibration.probabilities(row, language).values()]
-            for row, language in zip(logits, languages, strict=True)
-        ]
-    )
+    probabilities = calibrated(calibration, logits, languages)
     return Draft(
         onnx=onnx,
         onnx_float32=build_onnx(model, quantised=False),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from training.base_encoder import BaseEncoder
 from training.bundling import Draft
@@ -16,7 +15,7 @@ from training.config import Recipe
 from training.corpus import Message
 from training.fine_tuning import token_ids
 from training.model import EscalationModel
-from training.reading import Array, build_model, read_texts
+from training.reading import Array, build_model, calibrated, read_texts
 
 
 def compare_forms(
@@ -46,7 +45,8 @@ def compare_forms(
             continue
         read = {name: read_texts(form, texts) for name, form in forms.items()}
         probabilities = {
-            name: _probabilities(draft.calibration, reading, language) for name, reading in read.items()
+            name: calibrated(draft.calibration, reading, [language] * len(texts))
+            for name, reading in read.items()
         }
         actions = {
             name: [_action(draft.policy, row, language) for row in rows]
@@ -60,11 +60,6 @@ def compare_forms(
             "torch_difference": _torch_difference(model, base, recipe, texts, read["float32"]),
         }
     return result
-
-
-def _probabilities(calibration: Calibration, reading: Array, language: str) -> Array:
-    rows = [[*calibration.probabilities(row, language).values()] for row in reading]
-    return np.array(rows)
 
 
 def _action(policy: Policy, row: Array, language: str) -> str:

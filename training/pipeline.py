@@ -28,7 +28,7 @@ from training.base_encoder import (
 from training.checks import refuse_leaks
 from training.config import Recipe, RecipeError, build_recipe
 from training.corpus import Message, corpus_hash, read_split
-from training.files import write_whole
+from training.files import whole_file, write_whole
 from training.fine_tuning import (
     Examples,
     LossWeights,
@@ -267,21 +267,19 @@ def _targets(
         for t in teachers
     ]
     targets = targets_of(logits)
-    temporary = file.with_suffix(".part.npz")
-    np.savez(
-        temporary,
-        outputs=targets.outputs,
-        language=targets.language,
-        embedding=targets.embedding,
-    )
-    temporary.replace(file)
+    with whole_file(file) as temporary, temporary.open("wb") as stream:
+        np.savez(
+            stream,
+            outputs=targets.outputs,
+            language=targets.language,
+            embedding=targets.embedding,
+        )
     return targets
 
 
 def _save(model: EscalationModel, file: Path) -> None:
-    temporary = file.with_suffix(".part")
-    save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, temporary)
-    temporary.replace(file)
+    with whole_file(file) as temporary:
+        save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, temporary)
 
 
 def _load_into(model: EscalationModel, file: Path) -> None:

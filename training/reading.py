@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm.auto import tqdm
 
+from escalate.calibration import Calibration
 from escalate.model import Model
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
@@ -22,6 +23,18 @@ def read_texts(model: Model, texts: Sequence[str]) -> Array:
     progress = tqdm(texts, desc="reading", unit="message", disable=len(texts) < 1000)
     outputs = [model.read(normalise(text)).outputs for text in progress]
     return np.array(outputs).reshape(-1, len(OUTPUTS))
+
+
+def calibrated(calibration: Calibration, logits: Array, languages: Sequence[str]) -> Array:
+    """Return the probabilities of the outputs, shape (texts, 3).
+
+    Args:
+        calibration: The calibration.
+        logits: Same shape, from ``read_texts``.
+        languages: Language of each text.
+    """
+    rows = zip(logits, languages, strict=True)
+    return np.array([[*calibration.probabilities(row, language).values()] for row, language in rows])
 
 
 def build_model(onnx: bytes, tokenizer: str, window: int, overlap: int) -> Model:
