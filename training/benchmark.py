@@ -20,8 +20,8 @@ from escalate.bundle import load_bundle
 from escalate.model import Model
 from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
-from training.base_encoder import PACKAGED_BASE, BaseEncoder, load_base_encoder
-from training.corpus import CORPUS, Message, read_split
+from training.corpus.messages import CORPUS, Message, read_split
+from training.network.base_encoder import PACKAGED_BASE, BaseEncoder, load_base_encoder
 
 TOKENS: Final = (8, 32, 128)
 _TOLERANCE: Final = 0.15

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from training.corpus import CorpusError
+from training.errors import FileError
 
 
 @contextmanager
@@ -16,14 +16,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name that becomes ``path`` when the block ends without an error.
 
     Raises:
-        CorpusError: The file cannot be written.
+        FileError: The file cannot be written.
     """
     temporary = path.with_name(path.name + ".part")
     try:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise CorpusError(f"cannot write {path}: {error.strerror}") from error
+        raise FileError(f"cannot write {path}: {error.strerror}") from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -33,7 +33,7 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text as UTF-8.
 
     Raises:
-        CorpusError: The file cannot be written.
+        FileError: The file cannot be written.
     """
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")

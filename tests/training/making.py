@@ -9,9 +9,9 @@ import numpy as np
 
 from escalate.policy import OUTPUTS, Policy, Thresholds
 from escalate.prediction import Prediction
-from training.corpus import Message
-from training.evaluation import Answers
-from training.reading import labels_of
+from training.bundle.reading import labels_of
+from training.corpus.messages import Message
+from training.evaluation.answers import Answers
 
 POLICY = Policy(Thresholds(0.3, 0.3, 0.3), Thresholds(0.7, 0.7, 0.7))
 

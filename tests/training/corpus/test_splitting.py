@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from training.__main__ import app
+from training.corpus.messages import SPLITS, Message, read_messages, read_split, write_messages
+from training.corpus.splitting import components, split
+
+messages = st.lists(
+    st.tuples(st.integers(0, 12), st.none() | st.integers(0, 20), st.none() | st.integers(0, 20)),
+    min_size=1,
+    max_size=80,
+).map(
+    lambda rows: [
+        Message(
+            id=f"m{i}",
+            text="hello",
+            language="en",
+            complexity=i % 2,
+            negative_sentiment=i // 2 % 2,
+            human_requested=0,
+            channel="chat" if i % 3 else "review",
+            group=f"g{group}",
+            pair=None if pair is None else f"p{pair}",
+            situation=None if situation is None else f"s{situation}",
+        )
+        for i, (group, pair, situation) in enumerate(rows)
+    ]
+)
+
+
+@settings(deadline=None, max_examples=15)
+@given(messages)
+def test_nothing_related_crosses_and_nothing_is_lost(some: list[Message]) -> None:
+    splits = split(some, seed=1, trials=20)
+    assert sorted(m.id for part in splits.values() for m in part) == sorted(m.id for m in some)
+    for kind in ("group", "pair", "situation"):
+        places = [{getattr(m, kind) for m in part} - {None} for part in splits.values()]
+        assert not places[0] & places[1]
+        assert not places[0] & places[2]
+        assert not places[1] & places[2]
+
+
+@given(messages)
+def test_components_share_nothing(some: list[Message]) -> None:
+    parts = components(some)
+    for kind in ("group", "pair", "situation"):
+        values = [{getattr(m, kind) for m in part} - {None} for part in parts]
+        assert sum(map(len, values)) == len(set().union(*values))
+
+
+def test_the_command_writes_a_corpus_with_even_shares(tmp_path: Path) -> None:
+    some = [
+        Message(f"m{i}", "hello", "en", i % 2, i // 2 % 2, 0, channel="chat", group=f"g{i // 10}")
+        for i in range(400)
+    ]
+    write_messages(tmp_path / "all.jsonl", some)
+    arguments = ["split", str(tmp_path / "all.jsonl"), "--out", str(tmp_path / "corpus")]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    sizes = [len(read_split(tmp_path / "corpus", name)) for name in SPLITS]
+    assert sizes == [320, 40, 40]
+    for name in SPLITS:
+        part = read_messages(tmp_path / "corpus" / name / "en.jsonl")
+        assert 0.4 <= sum(m.complexity or 0 for m in part) / len(part) <= 0.6
+    assert CliRunner().invoke(app, arguments).exit_code == 1

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from training.corpus.messages import read_split
+from training.fitting import fine_tuning
+from training.fitting.examples import collate, examples_of
+from training.fitting.fine_tuning import fine_tune
+from training.fitting.losses import LossWeights
+from training.fitting.pipeline import read_teacher
+from training.fitting.recipe import Recipe
+from training.network.model import EscalationModel
+
+SAVE_STEPS = 4
+
+
+class PowerCutError(Exception):
+    pass
+
+
+def test_an_interrupted_stage_goes_on_from_its_last_whole_checkpoint(
+    tiny_run: Path,
+    tiny_corpus: Path,
+    tiny_recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fine_tuning, "_SAVE_STEPS", SAVE_STEPS)
+    examples = examples_of(read_split(tiny_corpus, "train"))
+    settings = replace(tiny_recipe.teacher, batch_size=32)
+    steps = -(-len(examples) // settings.batch_size)
+    _, base = read_teacher(tiny_recipe, tiny_run, 1)
+    batches = 0
+    cut_at: int | None = 2 * SAVE_STEPS + 2
+
+    def counting(items: Sequence[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
+        nonlocal batches
+        batches += 1
+        if batches == cut_at:
+            raise PowerCutError
+        return collate(items, pad)
+
+    monkeypatch.setattr(fine_tuning, "collate", counting)
+
+    def start() -> EscalationModel:
+        weights = LossWeights(positive=(1.0, 1.0, 1.0))
+        model = EscalationModel(base.model)
+        return fine_tune(model, base.tokenizer, examples, settings, weights, tmp_path, seed=3)
+
+    with pytest.raises(PowerCutError):
+        start()
+    # A checkpoint that was cut off while it was written does not block the way.
+    broken = tmp_path / "checkpoint-999"
+    broken.mkdir()
+    (broken / "trainer_state.json").write_text('{"global_step": 9', encoding="utf-8")
+    batches, cut_at = 0, None
+    start()
+    state = json.loads((tmp_path / f"checkpoint-{steps}" / "trainer_state.json").read_text())
+    assert state["global_step"] == steps
+    assert not broken.exists()
+    trained = [entry["step"] for entry in state["log_history"] if "loss" in entry]
+    assert trained == sorted(set(trained))

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.training.making import make_answers, make_message
+from training.corpus.messages import Message
+from training.release.comparison import compare
+
+
+@pytest.fixture
+def messages() -> list[Message]:
+    """200 English messages of ten writers, half of them long."""
+    return [make_message(i, text="word " * (40 if i // 20 % 2 else 3)) for i in range(200)]
+
+
+def test_equal_answers_lose_nothing(messages: list[Message]) -> None:
+    comparison = compare(make_answers(messages), make_answers(messages))
+    assert len(comparison.differences) == 3 * 4
+    assert comparison.losses == []
+    assert comparison.too_small == 0
+
+
+def test_a_loss_in_one_slice_is_found_there(messages: list[Message]) -> None:
+    shipped, candidate = make_answers(messages), make_answers(messages)
+    long = [row for row, message in enumerate(messages) if len(message.text) > 100]
+    spoiled = [row for row in long if messages[row].complexity == 1][:20]
+    candidate.probabilities[spoiled, 0] = 0.4
+    candidate.probabilities[spoiled[7], 0] = 0.01
+    losses = compare(candidate, shipped).losses
+    assert {(loss.dimension, loss.value, loss.name) for loss in losses} == {
+        ("all", "all", "complexity"),
+        ("length", "over 35 words", "complexity"),
+    }
+    whole = next(loss for loss in losses if loss.dimension == "all")
+    assert set(whole.worse) == set(spoiled)
+    assert whole.worse[0] == spoiled[7]
+    assert whole.change.value == pytest.approx(whole.candidate - whole.shipped)
+
+
+def test_a_gain_is_not_a_loss(messages: list[Message]) -> None:
+    shipped, candidate = make_answers(messages), make_answers(messages)
+    shipped.probabilities[:60, 1] = 0.9
+    comparison = compare(candidate, shipped)
+    assert comparison.losses == []
+    assert max(difference.change.low for difference in comparison.differences) > 0
+
+
+def test_one_message_less_is_not_a_loss(messages: list[Message]) -> None:
+    candidate = make_answers(messages)
+    candidate.probabilities[1, 0] = 0.1
+    comparison = compare(candidate, make_answers(messages))
+    assert comparison.losses == []
+    assert min(difference.change.value for difference in comparison.differences) < 0
+
+
+def test_languages_no_longer_recognised_are_a_loss() -> None:
+    messages = [make_message(i, language="other", complexity=None) for i in range(60)]
+    probabilities = np.full((60, 3), 0.5)
+    shipped = make_answers(messages, probabilities)
+    candidate = make_answers(messages, probabilities, ["other" if i % 2 else "ar" for i in range(60)])
+    losses = [loss for loss in compare(candidate, shipped).losses if loss.dimension == "all"]
+    assert [(loss.language, loss.name, loss.change.value) for loss in losses] == [("other", "language", -0.5)]
+
+
+def test_small_slices_are_counted(messages: list[Message]) -> None:
+    few = [*messages, make_message(200, language="cs")]
+    assert compare(make_answers(few), make_answers(few)).too_small == 4

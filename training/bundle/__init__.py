@@ -1,0 +1,1 @@
+"""Bundles: from a trained network to a folder that ``escalate`` loads."""

@@ -1,0 +1,48 @@
+"""Reads messages with a model as it is served, for calibration and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from tqdm.auto import tqdm
+
+from escalate.calibration import Calibration
+from escalate.model import Model
+from escalate.policy import OUTPUTS
+from escalate.text import normalise
+from escalate.tokens import WindowTokenizer
+from training.corpus.messages import Message
+
+Array = npt.NDArray[np.float64]
+
+
+def read_texts(model: Model, texts: Sequence[str]) -> Array:
+    """Return the logits of the outputs for texts, shape (texts, 3), each read on its own as in service."""
+    progress = tqdm(texts, desc="reading", unit="message", disable=len(texts) < 1000)
+    outputs = [model.read(normalise(text)).outputs for text in progress]
+    return np.array(outputs).reshape(-1, len(OUTPUTS))
+
+
+def calibrated(calibration: Calibration, logits: Array, languages: Sequence[str]) -> Array:
+    """Return the probabilities of the outputs, shape (texts, 3).
+
+    Args:
+        calibration: The calibration.
+        logits: Same shape, from ``read_texts``.
+        languages: Language of each text.
+    """
+    rows = zip(logits, languages, strict=True)
+    return np.array([[*calibration.probabilities(row, language).values()] for row, language in rows])
+
+
+def build_model(onnx: bytes, tokenizer: str, window: int, overlap: int) -> Model:
+    """Return a model that is not in a bundle yet."""
+    return Model(onnx, WindowTokenizer(tokenizer, window, overlap))
+
+
+def labels_of(messages: Sequence[Message]) -> npt.NDArray[np.float32]:
+    """Return the labels of messages, shape (messages, 3), NaN for unknown."""
+    rows = [[message.label(output) for output in OUTPUTS] for message in messages]
+    return np.array(rows, dtype=np.float32).reshape(-1, len(OUTPUTS))

@@ -1,0 +1,1 @@
+"""The corpus: format, checks, splits and datasheet."""

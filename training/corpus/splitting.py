@@ -1,0 +1,115 @@
+"""Splits messages into train, validation and test so that nothing related crosses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import numpy as np
+from scipy.cluster.hierarchy import DisjointSet
+
+from escalate.policy import OUTPUTS
+from training.corpus.messages import SPLITS, Message, write_messages
+from training.errors import CorpusError
+
+SHARES: Final = (0.8, 0.1, 0.1)
+"""Share of the messages in train, validation and test."""
+
+TRIALS: Final = 3000
+"""How many random assignments a split is chosen from."""
+
+PUBLIC_CHANNELS: Final = ("review", "social", "survey")
+"""Channels written in public or to analysts; the others are written to support."""
+
+
+def components(messages: Sequence[Message]) -> list[list[Message]]:
+    """Return the messages in sets that share a group, a pair or a situation with no other set."""
+    sets: DisjointSet = DisjointSet(range(len(messages)))
+    first: dict[tuple[str, str], int] = {}
+    for i, message in enumerate(messages):
+        for kind in ("group", "pair", "situation"):
+            value = getattr(message, kind)
+            if value is not None:
+                key = (kind, f"{message.language}/{value}")
+                sets.merge(i, first.setdefault(key, i))
+    return [[messages[i] for i in sorted(subset)] for subset in sets.subsets()]
+
+
+def split(messages: Sequence[Message], seed: int, trials: int = TRIALS) -> dict[str, list[Message]]:
+    """Split messages of one language 80/10/10 by group, pair and situation.
+
+    Of many random assignments of whole components the one is taken whose splits resemble the whole
+    most in labels, kind of channel and style.
+
+    Args:
+        messages: Messages of one language.
+        seed: Seed of the assignments.
+        trials: How many assignments to choose from.
+
+    Returns:
+        Messages by split, in their first order.
+    """
+    parts = components(messages)
+    parts.sort(key=lambda part: part[0].id)
+    profiles = np.array([_profile(part, messages) for part in parts], dtype=np.float64)
+    sizes = profiles[:, 0]
+    whole = profiles.sum(0)
+    random = Random(seed)
+    best, best_score = np.zeros(len(parts), dtype=int), np.inf
+    for _ in range(trials):
+        assignment = _assign(sizes, random)
+        score = 0.0
+        for index, share in ((1, SHARES[1]), (2, SHARES[2])):
+            expected = whole * share
+            found = profiles[assignment == index].sum(0)
+            score += float((((found - expected) ** 2) / np.maximum(expected, 1)).sum())
+        if score < best_score:
+            best, best_score = assignment, score
+    chosen = {
+        message.id: SPLITS[index]
+        for part, index in zip(parts, best.tolist(), strict=True)
+        for message in part
+    }
+    return {name: [m for m in messages if chosen[m.id] == name] for name in SPLITS}
+
+
+def write_splits(messages: Sequence[Message], folder: Path, seed: int) -> None:
+    """Split messages of any languages and write them as a corpus.
+
+    Raises:
+        CorpusError: The folder exists already.
+    """
+    if folder.exists():
+        raise CorpusError(f"{folder} exists; choose a new folder, so that no corpus is overwritten")
+    for language in sorted({message.language for message in messages}):
+        own = [message for message in messages if message.language == language]
+        for name, part in split(own, seed).items():
+            write_messages(folder / name / f"{language}.jsonl", part)
+
+
+def _assign(sizes: np.ndarray, random: Random) -> np.ndarray:
+    order = list(range(len(sizes)))
+    random.shuffle(order)
+    assignment = np.zeros(len(sizes), dtype=int)
+    for index in (1, 2):
+        target = sizes.sum() * SHARES[index]
+        filled = 0.0
+        for i in order:
+            if assignment[i] == 0 and filled + sizes[i] <= target * 1.03:
+                assignment[i] = index
+                filled += sizes[i]
+    return assignment
+
+
+def _profile(part: Sequence[Message], messages: Sequence[Message]) -> list[int]:
+    """Count the messages of a component: all, by labels, by kind of channel, by common style."""
+    styles = [style for style, _ in Counter(m.style for m in messages).most_common(12)]
+    public = [m.channel in PUBLIC_CHANNELS for m in part]
+    counts = [len(part), sum(public)]
+    for output in OUTPUTS:
+        counts += [sum(m.label(output) == value for m in part) for value in (0, 1)]
+    counts.append(sum(m.complexity == 0 and m.negative_sentiment == 1 for m in part))
+    return counts + [sum(m.style == style for m in part) for style in styles]

@@ -1,0 +1,109 @@
+"""Simple models that every number stands beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from escalate.policy import LANGUAGES, OUTPUTS
+from escalate.text import normalise
+from training.bundle.reading import labels_of
+from training.corpus.messages import Message
+
+Array = npt.NDArray[Any]
+Baseline = Callable[[Sequence[Message], Sequence[Message]], Array]
+"""Takes train and test messages; returns probabilities of the test messages, shape (messages, 3)."""
+
+_KEYWORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "complexity": {
+        "he": "הונאה חריג פיצוי סתירה משפטי נפטר פרצה תביעה חסום תנאי במקרה מיוחד",
+        "ar": "احتيال استثناء تعويض قانوني توفي اختراق محظور بشرط حالة خاصة",
+        "cs": "podvod výjimk odškodn právn zemřel únik zablokovan podmínk zvláštní",
+        "en": "fraud exception compensation legal died breach blocked condition special dispute",
+    },
+    "negative_sentiment": {
+        "he": "נמאס בושה גרוע מאכזב חוצפה זוועה כועס נורא מתוסכל עצבני",
+        "ar": "سيء فضيحة زفت مستاء غاضب للأسف أسوأ تعبت خيبة حرام",
+        "cs": "hrůza ostuda zklam otřes naštv příšern špatn bohužel katastrof nikdy",
+        "en": "terrible awful worst angry disappointed ridiculous unacceptable fed up joke shame",
+    },
+    "human_requested": {
+        "he": "נציג אנושי מנהל תתקשרו בןאדם אחראי",
+        "ar": "موظف مسؤول إنسان مدير اتصلوا بشري",
+        "cs": "operátor člověk živ vedouc zavolejte kolegu",
+        "en": "agent human person manager representative call me supervisor",
+    },
+}
+
+
+def majority(train: Sequence[Message], test: Sequence[Message]) -> Array:
+    """Answer with the share of positive labels in the train split."""
+    rates = np.nanmean(labels_of(train), 0)
+    return np.tile(rates, (len(test), 1))
+
+
+def length_only(train: Sequence[Message], test: Sequence[Message]) -> Array:
+    """Answer from the number of words and characters alone, by logistic regression."""
+
+    def features(messages: Sequence[Message]) -> Array:
+        return np.log1p([[len(m.text.split()), len(m.text)] for m in messages])
+
+    return _regress(features(train), features(test), train)
+
+
+def keywords(train: Sequence[Message], test: Sequence[Message]) -> Array:
+    """Answer yes where a message holds a word of a short list for its language."""
+    answers = np.zeros((len(test), len(OUTPUTS)))
+    for row, message in enumerate(test):
+        text = normalise(message.text)
+        for column, output in enumerate(OUTPUTS):
+            words = _KEYWORDS[output].get(message.language, "").split()
+            answers[row, column] = any(normalise(word) in text for word in words)
+    return answers
+
+
+def tfidf(train: Sequence[Message], test: Sequence[Message]) -> Array:
+    """Answer by logistic regression on TF-IDF of words and of 2 to 5 characters, one for a language."""
+    answers = np.zeros((len(test), len(OUTPUTS)))
+    for language in LANGUAGES:
+        own = [m for m in train if m.language == language]
+        rows = [row for row, m in enumerate(test) if m.language == language]
+        if not own or not rows:
+            continue
+        labels = labels_of(own)
+        for column in range(len(OUTPUTS)):
+            model = make_pipeline(
+                TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True),
+                LogisticRegression(C=10, max_iter=1000, class_weight="balanced"),
+            )
+            known = [i for i in range(len(own)) if not np.isnan(labels[i, column])]
+            model.fit([normalise(own[i].text) for i in known], labels[known, column])
+            texts = [normalise(test[row].text) for row in rows]
+            answers[rows, column] = model.predict_proba(texts)[:, 1]
+    return answers
+
+
+def _regress(features: Array, test_features: Array, train: Sequence[Message]) -> Array:
+    labels = labels_of(train)
+    answers = np.zeros((len(test_features), len(OUTPUTS)))
+    for column in range(len(OUTPUTS)):
+        known = ~np.isnan(labels[:, column])
+        regression = LogisticRegression(max_iter=2000)
+        regression.fit(features[known], labels[known, column])
+        answers[:, column] = regression.predict_proba(test_features)[:, 1]
+    return answers
+
+
+BASELINES: Final[Mapping[str, Baseline]] = {
+    "majority": majority,
+    "length only": length_only,
+    "keyword list": keywords,
+    "TF-IDF + logistic regression": tfidf,
+}
+"""Baselines that need the texts only."""

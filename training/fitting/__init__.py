@@ -1,0 +1,1 @@
+"""Fitting: from a recipe and messages to a trained network."""

@@ -1,0 +1,194 @@
+"""Examples: texts with what is known of them, and how they become batches of token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from escalate.bundle import LANGUAGE_CLASSES
+from escalate.policy import OUTPUTS
+from escalate.text import normalise
+from training.corpus.messages import Message
+from training.fitting.augmentation import augment
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a teacher says of some texts; the rows are the texts.
+
+    Attributes:
+        outputs: Probabilities of the yes/no outputs, shape (texts, 3).
+        language: Probabilities of the language classes, shape (texts, 5).
+        embedding: Unit vectors, shape (texts, hidden).
+    """
+
+    outputs: FloatArray
+    language: FloatArray
+    embedding: FloatArray
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Texts with what is known of them; the rows are the texts.
+
+    Attributes:
+        texts: Messages as written.
+        labels: 0, 1 or NaN for unknown, shape (texts, 3).
+        languages: Index of the language class, -1 for unknown, shape (texts,).
+        targets: What a teacher says, or None.
+        variants: A second view of every text, with harmless changes, or None. Both views are learned
+            and should get one answer.
+    """
+
+    texts: list[str]
+    labels: FloatArray
+    languages: npt.NDArray[np.int64]
+    targets: Targets | None = None
+    variants: list[str] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.texts)
+
+
+def examples_of(messages: Sequence[Message]) -> Examples:
+    """Return messages as examples."""
+    labels = [[message.label(output) for output in OUTPUTS] for message in messages]
+    return Examples(
+        texts=[message.text for message in messages],
+        labels=np.array(labels, dtype=np.float32).reshape(-1, len(OUTPUTS)),
+        languages=np.array([LANGUAGE_CLASSES.index(m.language) for m in messages], dtype=np.int64),
+    )
+
+
+def variants_of(messages: Sequence[Message], copies: int, seed: int) -> Examples:
+    """Return every message ``copies`` times: once as written, then with harmless changes."""
+    random = Random(seed)
+    changed = list(messages)
+    for _ in range(copies - 1):
+        changed += [replace(m, text=augment(m.text, m.language, random)) for m in messages]
+    return examples_of(changed)
+
+
+def pairs_of(messages: Sequence[Message], copies: int, seed: int) -> Examples:
+    """Return every message ``copies`` times, each time in two views.
+
+    The first view of the first copy is the message as written; all other views have harmless changes.
+    """
+    random = Random(seed)
+    views = [[augment(m.text, m.language, random) for m in messages] for _ in range(2 * copies - 1)]
+    examples = variants_of(messages, 1, seed)
+    first = [*examples.texts, *(text for view in views[copies:] for text in view)]
+    return Examples(
+        texts=first,
+        labels=np.tile(examples.labels, (copies, 1)),
+        languages=np.tile(examples.languages, copies),
+        variants=[text for view in views[:copies] for text in view],
+    )
+
+
+def glued(messages: Sequence[Message], count: int, seed: int) -> Examples:
+    """Return texts put together from parts of two messages of one language; their labels are unknown."""
+    random = Random(seed)
+    by_language: dict[str, list[Message]] = {}
+    for message in messages:
+        by_language.setdefault(message.language, []).append(message)
+    texts, languages = [], []
+    for _ in range(count):
+        first = random.choice(messages)
+        second = random.choice(by_language[first.language])
+        text = f"{_part(first.text, random)} {_part(second.text, random)}"
+        texts.append(augment(text, first.language, random))
+        languages.append(LANGUAGE_CLASSES.index(first.language))
+    return Examples(
+        texts=texts,
+        labels=np.full((count, len(OUTPUTS)), np.nan, dtype=np.float32),
+        languages=np.array(languages, dtype=np.int64),
+    )
+
+
+def _part(text: str, random: Random) -> str:
+    words = text.split()
+    size = random.randint(1, len(words)) if len(words) > 1 else 1
+    start = random.randint(0, len(words) - size)
+    return " ".join(words[start : start + size])
+
+
+def join(*parts: Examples) -> Examples:
+    """Return examples one after the other; they must have no targets yet."""
+    return Examples(
+        texts=[text for part in parts for text in part.texts],
+        labels=np.concatenate([part.labels for part in parts]),
+        languages=np.concatenate([part.languages for part in parts]),
+    )
+
+
+class ExampleDataset(Dataset[dict[str, Any]]):
+    """Examples as token ids, an item each."""
+
+    def __init__(self, examples: Examples, tokenizer: Tokenizer, max_tokens: int) -> None:
+        """Tokenise the examples; longer ones are cut to ``max_tokens``."""
+        self.examples = examples
+        self.ids = token_ids(tokenizer, examples.texts, max_tokens)
+        self.variant_ids = token_ids(tokenizer, examples.variants or [], max_tokens)
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.examples)
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        """Return the token ids of one example, its labels, and what a teacher says of it."""
+        item: dict[str, Any] = {
+            "input_ids": self.ids[i],
+            "labels": self.examples.labels[i],
+            "languages": self.examples.languages[i],
+        }
+        if self.variant_ids:
+            item["variant_ids"] = self.variant_ids[i]
+        if targets := self.examples.targets:
+            item["target_outputs"] = targets.outputs[i]
+            item["target_language"] = targets.language[i]
+            item["target_embedding"] = targets.embedding[i]
+        return item
+
+
+def token_ids(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+    """Return the token ids of texts with begin and end marks, cut to ``max_tokens``."""
+    begin, end = special_id(tokenizer, "<s>"), special_id(tokenizer, "</s>")
+    encodings = tokenizer.encode_batch_fast([normalise(t) for t in texts], add_special_tokens=False)
+    return [[begin, *encoding.ids[: max_tokens - 2], end] for encoding in encodings]
+
+
+def special_id(tokenizer: Tokenizer, piece: str) -> int:
+    """Return the id of a special piece, which every base encoder here has."""
+    index: int | None = tokenizer.token_to_id(piece)
+    if index is None:
+        raise ValueError(f"the tokenizer lacks {piece}")
+    return index
+
+
+def collate(items: Sequence[dict[str, Any]], pad: int) -> dict[str, Tensor]:
+    """Return items as one batch, the second views of the examples after all first ones."""
+    rows = [item[view] for view in ("input_ids", "variant_ids") if view in items[0] for item in items]
+    ids = [torch.tensor(row) for row in rows]
+    input_ids = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=pad)
+    lengths = torch.tensor([len(row) for row in ids])
+    batch = {
+        "input_ids": input_ids,
+        "attention_mask": (torch.arange(input_ids.shape[1]) < lengths[:, None]).long(),
+    }
+    for key in items[0]:
+        if key not in ("input_ids", "variant_ids"):
+            batch[key] = torch.from_numpy(np.stack([item[key] for item in items]))
+    return batch

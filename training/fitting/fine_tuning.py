@@ -1,0 +1,218 @@
+"""Fine-tuning: a teacher that starts from a linear probe, and a shallow student that learns from it.
+
+The probe is the heads' start, so that the first steps do not disturb what the base knows (A. Kumar
+et al., "Fine-tuning can distort pretrained features", 2022). The student learns from soft labels
+(G. Hinton et al., "Distilling the knowledge in a neural network", 2015).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.linear_model import LogisticRegression
+from tokenizers import Tokenizer
+from torch import nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+from transformers import Trainer, TrainingArguments, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import get_last_checkpoint
+
+from escalate.policy import OUTPUTS
+from training.fitting.examples import ExampleDataset, Examples, Targets, collate, special_id, token_ids
+from training.fitting.losses import LossWeights, loss_of
+from training.fitting.recipe import StageSettings
+from training.network.model import EscalationModel, Logits
+
+_PREDICTION_BATCH: Final = 64
+_SAVE_STEPS: Final = 200
+
+
+class _EscalationTrainer(Trainer):
+    weights: LossWeights
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        logits = model(inputs["input_ids"], inputs["attention_mask"])
+        logits = Logits(*(part.float() for part in logits))
+        loss = loss_of(logits, inputs, self.weights)
+        return (loss, logits) if return_outputs else loss
+
+
+def fine_tune(
+    model: EscalationModel,
+    tokenizer: Tokenizer,
+    examples: Examples,
+    settings: StageSettings,
+    weights: LossWeights,
+    folder: Path,
+    seed: int,
+) -> EscalationModel:
+    """Train ``model`` in place and return it.
+
+    An interrupted run continues from the last checkpoint in ``folder``.
+
+    Args:
+        model: Network whose heads have their start; token embeddings stay frozen.
+        tokenizer: Its tokenizer.
+        examples: Texts with labels, and with a teacher's targets for a student.
+        settings: The stage's settings; ``copies`` are already in ``examples``.
+        weights: Parts of the loss.
+        folder: Where checkpoints go.
+        seed: Seed of the order and of dropout.
+    """
+    set_seed(seed)
+    model.freeze_embeddings()
+    on_cpu = not torch.cuda.is_available()
+    pad = special_id(tokenizer, "<pad>")
+    steps = -(-len(examples) // settings.batch_size)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,
+        per_device_train_batch_size=settings.batch_size,
+        warmup_steps=round(settings.warmup * steps),
+        lr_scheduler_type="cosine",
+        bf16=_has_bf16(),
+        use_cpu=on_cpu,
+        seed=seed,
+        data_seed=seed,
+        train_sampling_strategy="group_by_length",
+        dataloader_num_workers=0,
+        dataloader_pin_memory=not on_cpu,
+        save_steps=_SAVE_STEPS,
+        save_total_limit=1,
+        logging_steps=max(1, steps // 20),
+        report_to="none",
+        remove_unused_columns=False,
+    )
+    dataset = ExampleDataset(examples, tokenizer, settings.max_tokens)
+    optimiser = torch.optim.AdamW(
+        list(_parameter_groups(model, settings)), weight_decay=settings.weight_decay
+    )
+    trainer = _EscalationTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        data_collator=lambda items: collate(items, pad),
+        optimizers=(optimiser, None),
+    )
+    trainer.weights = weights
+    trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder))
+    return model.eval()
+
+
+def _last_whole_checkpoint(folder: Path) -> str | None:
+    """Return the last checkpoint that was written whole, and remove those that were not."""
+    while folder.is_dir() and (last := get_last_checkpoint(str(folder))) is not None:
+        try:
+            json.loads((Path(last) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(last)
+        else:
+            return str(last)
+    return None
+
+
+def _has_bf16() -> bool:
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Without hardware support bf16 on a CPU is slower than float32.
+    supported: bool = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return supported
+
+
+def _parameter_groups(model: EscalationModel, settings: StageSettings) -> Iterator[dict[str, Any]]:
+    """Yield AdamW groups whose rate falls by ``layer_decay`` from the heads down the layers."""
+    heads = [*model.outputs.parameters(), *model.language.parameters()]
+    yield {"params": heads, "lr": settings.learning_rate}
+    rate = settings.learning_rate
+    for layer in reversed(model.encoder.encoder.layer):
+        yield {"params": list(layer.parameters()), "lr": rate}
+        rate *= settings.layer_decay
+
+
+def run(
+    model: EscalationModel,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    max_tokens: int,
+    *,
+    half_precision: bool = False,
+) -> Logits:
+    """Return the float32 logits of texts on the CPU, in the order of ``texts``.
+
+    Args:
+        model: The network; it is moved to the GPU where there is one.
+        tokenizer: Its tokenizer.
+        texts: Messages as written.
+        max_tokens: Longer messages are cut.
+        half_precision: Compute in bf16 where the processor has it.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.to(device).eval()
+    ids = token_ids(tokenizer, texts, max_tokens)
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    pad = special_id(tokenizer, "<pad>")
+    outputs: list[Logits] = []
+    starts = range(0, len(order), _PREDICTION_BATCH)
+    faster = torch.autocast(device.type, torch.bfloat16, enabled=half_precision and _has_bf16())
+    with torch.inference_mode(), faster:
+        for start in tqdm(starts, desc="reading", unit="batch", disable=len(starts) < 20):
+            items = [{"input_ids": ids[i]} for i in order[start : start + _PREDICTION_BATCH]]
+            batch = collate(items, pad)
+            logits = model(batch["input_ids"].to(device), batch["attention_mask"].to(device))
+            outputs.append(Logits(*(part.float().cpu() for part in logits)))
+    back = torch.tensor(np.argsort(order))
+    return Logits(*(torch.cat(parts)[back] for parts in zip(*outputs, strict=True)))
+
+
+def targets_of(logits: Sequence[Logits]) -> Targets:
+    """Return the mean of what several teachers say."""
+    outputs = torch.stack([part.outputs for part in logits]).mean(0).sigmoid()
+    language = torch.stack([part.language for part in logits]).mean(0).softmax(-1)
+    embedding = torch.stack([part.embedding for part in logits]).mean(0)
+    return Targets(outputs.numpy(), language.numpy(), functional.normalize(embedding, dim=-1).numpy())
+
+
+def start_heads_from_probe(
+    model: EscalationModel, tokenizer: Tokenizer, examples: Examples, max_tokens: int
+) -> None:
+    """Set the heads of ``model`` to logistic regressions on its frozen embeddings."""
+    logits = run(model, tokenizer, examples.texts, max_tokens, half_precision=True)
+    embeddings = logits.embedding.numpy()
+    for i in range(len(OUTPUTS)):
+        known = ~np.isnan(examples.labels[:, i])
+        labels = examples.labels[known, i]
+        if len(set(labels)) < 2:
+            continue
+        probe = LogisticRegression(C=10, max_iter=2000).fit(embeddings[known], labels)
+        _set_row(model.outputs, i, probe.coef_[0], probe.intercept_[0])
+    known = examples.languages >= 0
+    classes = sorted(set(examples.languages[known]))
+    if len(classes) < 2:
+        return
+    probe = LogisticRegression(C=10, max_iter=2000).fit(embeddings[known], examples.languages[known])
+    if len(classes) == 2:
+        _set_row(model.language, classes[1], probe.coef_[0] / 2, probe.intercept_[0] / 2)
+        _set_row(model.language, classes[0], -probe.coef_[0] / 2, -probe.intercept_[0] / 2)
+        return
+    for row, index in enumerate(probe.classes_):
+        _set_row(model.language, int(index), probe.coef_[row], probe.intercept_[row])
+
+
+def _set_row(head: nn.Linear, row: int, coefficients: npt.NDArray[Any], intercept: float) -> None:
+    with torch.no_grad():
+        head.weight[row] = torch.as_tensor(coefficients, dtype=head.weight.dtype)
+        head.bias[row] = float(intercept)

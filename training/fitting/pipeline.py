@@ -1,0 +1,289 @@
+"""A training run, stage by stage; a stage that is already in the run folder is not done again."""
+
+from __future__ import annotations
+
+import copy
+import json
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from rich.console import Console
+from safetensors.torch import load_file, save_file
+
+from escalate.policy import LANGUAGES
+from escalate.text import NORMALISER_VERSION
+from training.corpus.checks import refuse_leaks
+from training.corpus.messages import Message, corpus_hash, read_split
+from training.errors import RecipeError, RunError
+from training.files import whole_file, write_whole
+from training.fitting.examples import (
+    Examples,
+    Targets,
+    examples_of,
+    glued,
+    join,
+    pairs_of,
+    variants_of,
+)
+from training.fitting.fine_tuning import fine_tune, run, start_heads_from_probe, targets_of
+from training.fitting.losses import LossWeights, positive_weights
+from training.fitting.recipe import Recipe, build_recipe
+from training.git import git_commit
+from training.network.base_encoder import (
+    BaseEncoder,
+    kept_pieces,
+    load_base_encoder,
+    prune,
+    read_base_encoder,
+    save_base_encoder,
+)
+from training.network.model import EscalationModel, average, interpolate, keep_layers
+
+RECORD: Final = "run.json"
+_START: Final = "start"
+
+_console = Console(stderr=True)
+
+
+def train(corpus: Path, recipe: Recipe, folder: Path) -> EscalationModel:
+    """Train teachers and, where the recipe serves one, the student; return the network to serve.
+
+    An interrupted run continues where it stopped when it is started again with the same folder.
+
+    Args:
+        corpus: The corpus; its train split is learned.
+        recipe: All settings.
+        folder: The run folder; checkpoints and the trained networks go there.
+
+    Raises:
+        CorpusError: The corpus cannot be read, or its splits share messages.
+        RunError: The folder holds a run of another recipe or corpus.
+    """
+    messages = read_split(corpus, "train")
+    refuse_leaks(corpus)
+    _claim(folder, recipe, corpus_hash(corpus))
+    base = _base(messages, recipe, folder / "base")
+    _start(messages, recipe, base, folder)
+    teachers = [_teacher(messages, recipe, folder, seed) for seed in recipe.seeds]
+    if recipe.served == "teacher":
+        return _mean(teachers)
+    return _student(messages, recipe, base, teachers, folder)
+
+
+def read_served(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+    """Read the network to serve of a finished run, and the base encoder with its tokenizer.
+
+    Raises:
+        RunError: The run is not finished.
+    """
+    if recipe.served == "teacher":
+        read = [read_teacher(recipe, folder, seed) for seed in recipe.seeds]
+        return _mean([model for model, _ in read]), read[0][1]
+    return _read(recipe, folder, "student", recipe.student.layers)
+
+
+def read_teacher(recipe: Recipe, folder: Path, seed: int) -> tuple[EscalationModel, BaseEncoder]:
+    """Read a teacher of a run, drawn back towards its start, and the base encoder with its tokenizer.
+
+    Raises:
+        RunError: The run has no such teacher.
+    """
+    start, base = _read(recipe, folder, _START, recipe.teacher.layers)
+    tuned, _ = _read(recipe, folder, f"teacher-{seed}", recipe.teacher.layers)
+    tuned.load_state_dict(interpolate(start, tuned, recipe.interpolation))
+    return tuned, base
+
+
+def _mean(teachers: Sequence[EscalationModel]) -> EscalationModel:
+    mean = copy.deepcopy(teachers[0])
+    mean.load_state_dict(average(teachers))
+    return mean.eval()
+
+
+def _read(
+    recipe: Recipe, folder: Path, name: str, layers: Sequence[int]
+) -> tuple[EscalationModel, BaseEncoder]:
+    file = folder / f"{name}.safetensors"
+    if not file.is_file():
+        raise RunError(f"{folder} has no {file.name}; run `python -m training train --run {folder}`")
+    base = read_base_encoder(folder / "base")
+    model = EscalationModel(keep_layers(base.model, list(layers)))
+    _load_into(model, file)
+    return model.eval(), base
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run was started with.
+
+    Attributes:
+        recipe: Its recipe.
+        corpus: SHA-256 of its corpus.
+        normaliser: Version of the text normaliser.
+        commit: Commit of the checkout.
+    """
+
+    recipe: Recipe
+    corpus: str
+    normaliser: int
+    commit: str
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read what a run was started with.
+
+    Raises:
+        RunError: There is no run in the folder, or its record is damaged.
+    """
+    path = folder / RECORD
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        recipe = build_recipe(data.pop("recipe"), str(path))
+        return RunRecord(recipe=recipe, **data)
+    except OSError as error:
+        raise RunError(f"{folder} holds no run ({path}: {error.strerror}); train one first") from error
+    except (KeyError, RecipeError, TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}); delete {folder} and train again") from error
+
+
+def _claim(folder: Path, recipe: Recipe, corpus: str) -> None:
+    """Bind a folder to a recipe and a corpus, or check that it is bound to them."""
+    if (folder / RECORD).is_file():
+        found = read_record(folder)
+        differences = {
+            "recipe": found.recipe != recipe,
+            "corpus": found.corpus != corpus,
+            "normaliser": found.normaliser != NORMALISER_VERSION,
+        }
+        if changed := [name for name, differs in differences.items() if differs]:
+            raise RunError(
+                f"{folder} holds a run with another {', '.join(changed)}; "
+                "choose another --run folder or delete it"
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    record = RunRecord(recipe, corpus, NORMALISER_VERSION, git_commit())
+    write_whole(folder / RECORD, json.dumps(asdict(record), indent=2) + "\n")
+
+
+def _base(messages: Sequence[Message], recipe: Recipe, folder: Path) -> BaseEncoder:
+    if (folder / "base.json").is_file():
+        return read_base_encoder(folder)
+    _console.print(f"[bold]Base encoder[/bold] {recipe.base}")
+    base = load_base_encoder(recipe.base)
+    keep = kept_pieces(base.tokenizer, _vocabulary_texts(messages, recipe.vocabulary_words))
+    pruned = prune(base, keep)
+    _console.print(f"{base.source}; {len(keep):,} of {base.tokenizer.get_vocab_size():,} pieces kept")
+    save_base_encoder(pruned, folder)
+    return pruned
+
+
+def _vocabulary_texts(messages: Sequence[Message], words: int) -> Iterator[str]:
+    from wordfreq import top_n_list
+
+    for message in messages:
+        if message.language in LANGUAGES:
+            yield message.text
+    for language in LANGUAGES:
+        for word in top_n_list(language, words):
+            yield word
+            if language == "cs":
+                decomposed = unicodedata.normalize("NFD", word)
+                yield "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def _start(messages: Sequence[Message], recipe: Recipe, base: BaseEncoder, folder: Path) -> None:
+    """Write the network that every teacher starts from: the base with linear probes as heads."""
+    file = folder / f"{_START}.safetensors"
+    if file.is_file():
+        return
+    _console.print("[bold]Linear probe[/bold] of the frozen base")
+    model = EscalationModel(keep_layers(base.model, list(recipe.teacher.layers)))
+    start_heads_from_probe(model, base.tokenizer, examples_of(messages), recipe.teacher.max_tokens)
+    _save(model.cpu(), file)
+
+
+def _teacher(messages: Sequence[Message], recipe: Recipe, folder: Path, seed: int) -> EscalationModel:
+    name = f"teacher-{seed}"
+    settings = recipe.teacher
+    file = folder / f"{name}.safetensors"
+    if not file.is_file():
+        _console.print(f"[bold]Teacher[/bold] of {len(settings.layers)} layers, seed {seed}")
+        model, base = _read(recipe, folder, _START, settings.layers)
+        examples = pairs_of(messages, settings.copies, seed)
+        positive = positive_weights(examples.labels)
+        weights = LossWeights(positive=positive, consistency=recipe.consistency)
+        fine_tune(model, base.tokenizer, examples, settings, weights, folder / name, seed)
+        _save(model.cpu(), file)
+    return read_teacher(recipe, folder, seed)[0]
+
+
+def _student(
+    messages: Sequence[Message],
+    recipe: Recipe,
+    base: BaseEncoder,
+    teachers: Sequence[EscalationModel],
+    folder: Path,
+) -> EscalationModel:
+    settings = recipe.student
+    seed = recipe.seeds[0]
+    file = folder / "student.safetensors"
+    if file.is_file():
+        model = EscalationModel(keep_layers(base.model, list(settings.layers)))
+        _load_into(model, file)
+        return model.eval()
+    _console.print(f"[bold]Student[/bold] of {len(settings.layers)} layers")
+    extra = glued(messages, round(recipe.glued * len(messages) * settings.copies), seed)
+    examples = join(variants_of(messages, settings.copies, seed), extra)
+    targets = _targets(examples, recipe, base, teachers, folder / "targets.npz")
+    # The student begins as a thinned-out teacher, heads included.
+    model = EscalationModel(keep_layers(teachers[0].encoder.cpu(), list(settings.layers)))
+    model.outputs.load_state_dict(teachers[0].outputs.state_dict())
+    model.language.load_state_dict(teachers[0].language.state_dict())
+    weights = LossWeights(
+        positive=(1.0, 1.0, 1.0), labels=recipe.label_weight, embedding=recipe.embedding_weight
+    )
+    learned = replace(examples, targets=targets)
+    fine_tune(model, base.tokenizer, learned, settings, weights, folder / "student", seed)
+    _save(model, file)
+    return model.eval()
+
+
+def _targets(
+    examples: Examples,
+    recipe: Recipe,
+    base: BaseEncoder,
+    teachers: Sequence[EscalationModel],
+    file: Path,
+) -> Targets:
+    if file.is_file():
+        with np.load(file) as stored:
+            return Targets(stored["outputs"], stored["language"], stored["embedding"])
+    logits = [
+        run(t, base.tokenizer, examples.texts, recipe.teacher.max_tokens, half_precision=True)
+        for t in teachers
+    ]
+    targets = targets_of(logits)
+    with whole_file(file) as temporary, temporary.open("wb") as stream:
+        np.savez(
+            stream,
+            outputs=targets.outputs,
+            language=targets.language,
+            embedding=targets.embedding,
+        )
+    return targets
+
+
+def _save(model: EscalationModel, file: Path) -> None:
+    with whole_file(file) as temporary:
+        save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, temporary)
+
+
+def _load_into(model: EscalationModel, file: Path) -> None:
+    state: dict[str, torch.Tensor] = load_file(file)
+    model.load_state_dict(state)

@@ -1,0 +1,156 @@
+"""The recipe: everything a training run depends on, read from one TOML file."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from training.errors import RecipeError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+RECIPE: Final = Path(__file__).with_name("recipe.toml")
+SERVED: Final = ("teacher", "student")
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """Settings of one fine-tuning stage (teacher or student).
+
+    Attributes:
+        layers: Which layers of the base the network keeps, counted from 0.
+        copies: How often each message is seen: once as written, then with harmless changes; all
+            copies are shuffled into one pass. A teacher sees every copy in two views.
+        batch_size: Messages a step.
+        learning_rate: Highest rate, at the heads and the top layer.
+        layer_decay: Factor of the rate from each layer to the one below (1 for equal rates).
+        weight_decay: AdamW's decay.
+        warmup: Share of the steps in which the rate rises.
+        max_tokens: Longer messages are cut for training; serving reads them in windows.
+    """
+
+    layers: tuple[int, ...]
+    copies: int
+    batch_size: int
+    learning_rate: float
+    layer_decay: float
+    weight_decay: float
+    warmup: float
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole training run.
+
+    Attributes:
+        base: Hugging Face id or local folder of the base encoder.
+        served: ``student``, or ``teacher`` for the mean of the teachers' weights; no student is then trained.
+        seeds: One teacher is trained for each, all from one start; a student learns from the mean of
+            what they say.
+        vocabulary_words: Commonest words of each language whose pieces are kept.
+        interpolation: Share of the fine-tuned weights when the teacher is drawn back towards its
+            start (1 keeps the fine-tuned weights as they are).
+        consistency: Weight of the difference between a teacher's answers to two views of a message.
+        label_weight: Weight of the corpus' labels beside the teacher's in the student's loss (0..1).
+        embedding_weight: Weight of the distance between the student's and the teacher's embedding.
+        glued: Extra texts for the student, made of parts of two messages, per message of the corpus.
+        window: Longest input of the exported model in tokens.
+        overlap: Tokens that windows of a long message share.
+        offer_recall: Share of positive validation messages of each output that reaches its offer
+            threshold.
+        escalate_precision: Share of validation messages beyond an escalate threshold that are
+            positive.
+        teacher: Settings of the teacher stage.
+        student: Settings of the student stage.
+    """
+
+    base: str
+    served: str
+    seeds: tuple[int, ...]
+    vocabulary_words: int
+    interpolation: float
+    consistency: float
+    label_weight: float
+    embedding_weight: float
+    glued: float
+    window: int
+    overlap: int
+    offer_recall: float
+    escalate_precision: float
+    teacher: StageSettings
+    student: StageSettings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON-ready data."""
+        return asdict(self)
+
+
+def read_recipe(path: Path = RECIPE) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        RecipeError: The file cannot be read or a setting is missing, unknown or of a wrong type.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid TOML: {error}") from error
+    return build_recipe(data, str(path))
+
+
+def build_recipe(data: dict[str, Any], where: str) -> Recipe:
+    """Build a recipe from the data of ``Recipe.to_dict`` or of a TOML file.
+
+    Args:
+        data: The settings.
+        where: Where they come from, for errors.
+
+    Raises:
+        RecipeError: A setting is missing, unknown, of a wrong type or outside its range.
+    """
+    stages = {
+        name: _build(StageSettings, data.get(name, {}), f"{where} [{name}]")
+        for name in ("teacher", "student")
+    }
+    recipe: Recipe = _build(Recipe, {**data, **stages}, where)
+    wrong = {
+        f"served is {recipe.served!r}; it must be one of {', '.join(SERVED)}": recipe.served not in SERVED,
+        "seeds must be different numbers, at least one": not recipe.seeds
+        or len(set(recipe.seeds)) < len(recipe.seeds),
+        "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
+    }
+    for name in ("interpolation", "label_weight", "offer_recall", "escalate_precision"):
+        wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
+    for reason, holds in wrong.items():
+        if holds:
+            raise RecipeError(f"{where}: {reason}")
+    return recipe
+
+
+def _build(cls: Any, data: dict[str, Any], where: str) -> Any:
+    expected = {field.name: str(field.type) for field in fields(cls)}
+    if missing := sorted(set(expected) - set(data)):
+        raise RecipeError(f"{where} lacks {', '.join(missing)}")
+    if unknown := sorted(set(data) - set(expected)):
+        raise RecipeError(f"{where} has the unknown setting {', '.join(unknown)}")
+    values = {}
+    for name, value in data.items():
+        kind = expected[name]
+        right = {
+            "str": isinstance(value, str),
+            "int": isinstance(value, int) and not isinstance(value, bool),
+            "float": isinstance(value, int | float) and not isinstance(value, bool),
+            "tuple[int, ...]": isinstance(value, list) and all(isinstance(v, int) for v in value),
+        }.get(kind, True)
+        if not right:
+            raise RecipeError(f"{where}: {name} is {value!r}; it must be {kind}")
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return cls(**values)

@@ -1,0 +1,1 @@
+"""Release: compare a candidate with the shipped model, and publish it."""

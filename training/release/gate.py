@@ -1,0 +1,266 @@
+"""The release gate: a candidate ships only where it is not worse than the shipped model."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from escalate import Classifier
+from escalate.bundle import LANGUAGE_CLASSES, MANIFEST, released_bundle
+from escalate.errors import BundleError
+from training.corpus.messages import Message, corpus_hash, read_split
+from training.errors import ReleaseError
+from training.evaluation.answers import Answers, answer
+from training.evaluation.slices import WHOLE, outcomes_of
+from training.evaluation.tables import OUTPUT_NAMES
+from training.release.changelog import CHANGELOG, add_entry, changelog_entry, has_entry, read_changelog
+from training.release.comparison import Comparison, Difference, compare
+from training.release.references import check_references, reference_texts, write_references
+
+_VERSION: Final = re.compile(r"\w[\w.+-]*")
+_SHOWN_MESSAGES: Final = 20
+_SHOWN_CHARACTERS: Final = 100
+# First strong isolate and its end: they keep right-to-left text from moving what stands beside it.
+_ISOLATE: Final = "\u2068"
+_END_ISOLATE: Final = "\u2069"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate that was measured beside the shipped model.
+
+    Attributes:
+        folder: Bundle of the candidate.
+        classifier: The candidate.
+        corpus: SHA-256 of the corpus.
+        answers: What it answers about the test split.
+        shipped: Version of the shipped model, or None where nothing was compared.
+        obstacle: Why nothing was compared, or None.
+        comparison: The comparison, empty where nothing was compared.
+    """
+
+    folder: Path
+    classifier: Classifier
+    corpus: str
+    answers: Answers
+    shipped: str | None
+    obstacle: str | None
+    comparison: Comparison
+
+
+def try_candidate(candidate: Path, corpus: Path, against: Path | None = None) -> Trial:
+    """Measure a candidate and the shipped model on the test split of a corpus.
+
+    Args:
+        candidate: Bundle of the candidate.
+        corpus: The corpus.
+        against: Bundle to compare with, or None for the released one.
+
+    Raises:
+        BundleError: The candidate cannot be loaded.
+        CorpusError: The corpus cannot be read.
+    """
+    classifier = Classifier.load(candidate)
+    messages = read_split(corpus, "test")
+    answers = answer(classifier, messages)
+    comparison, version, obstacle = Comparison((), 0), None, None
+    try:
+        shipped = _load_shipped(candidate, against)
+        if not messages:
+            raise _NothingToCompareError(f"the test split of {corpus} is empty; name another with --corpus")
+        comparison = compare(answers, answer(shipped, messages))
+        if not comparison.differences:
+            raise _NothingToCompareError(
+                f"the test split of {corpus} has too few labelled messages; name another with --corpus"
+            )
+        version = shipped.version
+    except (BundleError, _NothingToCompareError) as error:
+        obstacle = str(error)
+    return Trial(candidate, classifier, corpus_hash(corpus), answers, version, obstacle, comparison)
+
+
+class _NothingToCompareError(Exception):
+    pass
+
+
+def _load_shipped(candidate: Path, against: Path | None) -> Classifier:
+    folder = against or released_bundle()
+    if folder.resolve() == candidate.resolve():
+        raise _NothingToCompareError(
+            f"{candidate} is the shipped model itself; name an earlier one with --against"
+        )
+    return Classifier.load(folder)
+
+
+def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses: bool) -> Path:
+    """Copy a candidate that passes into the folder of models, with reference answers and changelog.
+
+    Args:
+        trial: The measured candidate.
+        models: Folder of the released models.
+        day: Day of the release.
+        first: Release also where there was nothing to compare with.
+        accept_losses: Release in spite of losses; the changelog lists them.
+
+    Returns:
+        The folder of the released bundle.
+
+    Raises:
+        ReleaseError: There was nothing to compare with, the candidate is worse, or its version is
+            released already.
+    """
+    if trial.obstacle is not None and not first:
+        raise ReleaseError(
+            f"nothing to compare {trial.folder} with: {trial.obstacle}; "
+            "release it without a comparison with --first"
+        )
+    if trial.comparison.losses and not accept_losses:
+        raise ReleaseError(
+            f"{trial.folder} is worse than {trial.shipped} in {len(trial.comparison.losses)} of "
+            f"{len(trial.comparison.differences)} comparisons: train again, "
+            "or release it all the same with --accept-losses"
+        )
+    folder = models / trial.classifier.version
+    _refuse_released(trial, folder)
+    entry = changelog_entry(
+        trial.classifier.manifest,
+        day,
+        trial.corpus,
+        _measured(trial.answers),
+        trial.shipped,
+        trial.comparison.differences,
+    )
+    in_place = folder.resolve() == trial.folder.resolve()
+    whole = folder if in_place else _copy(trial.folder, folder.with_name(folder.name + ".part"))
+    write_references(trial.classifier, reference_texts(trial.answers, trial.classifier.policy), whole)
+    if differences := check_references(Classifier.load(whole), whole):
+        raise ReleaseError(
+            "the copy answers otherwise than the candidate; this should not happen, report it:\n"
+            + "\n".join(differences)
+        )
+    if not in_place:
+        if folder.exists():
+            shutil.rmtree(folder)
+        whole.rename(folder)
+    add_entry(models, entry)
+    return folder
+
+
+def _refuse_released(trial: Trial, folder: Path) -> None:
+    version = trial.classifier.version
+    if not _VERSION.fullmatch(version):
+        raise ReleaseError(
+            f"{trial.folder / MANIFEST} has the version {version!r}, which cannot name a folder: "
+            "export the model under another with --version"
+        )
+    # A folder with the same manifest and no entry in the changelog is a release that was cut short.
+    same = folder.exists() and _manifest(folder) == _manifest(trial.folder)
+    if has_entry(read_changelog(folder.parent), version) or (folder.exists() and not same):
+        raise ReleaseError(
+            f"{version} is released already ({folder}, {folder.parent / CHANGELOG}): "
+            "export the candidate under another version with --version"
+        )
+
+
+def _manifest(folder: Path) -> bytes | None:
+    path = folder / MANIFEST
+    return path.read_bytes() if path.is_file() else None
+
+
+def _copy(source: Path, target: Path) -> Path:
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.copytree(source, target)
+    return target
+
+
+def _measured(answers: Answers) -> dict[str, dict[str, float]]:
+    """Return the leading measure per language of every output and of the language."""
+    languages = np.array([message.language for message in answers.messages])
+    result: dict[str, dict[str, float]] = {}
+    for name, (measure, found) in outcomes_of(answers).items():
+        for language in LANGUAGE_CLASSES:
+            if (languages == language).any():
+                value = float(measure(found[languages == language].sum(0)))
+                result.setdefault(language, {})[name] = value
+    return result
+
+
+def show(trial: Trial, console: Console) -> None:
+    """Print how a candidate does beside the shipped model, and the messages it got worse on."""
+    if trial.corpus != trial.classifier.manifest["data"]["sha256"]:
+        console.print(
+            f"{trial.folder} was trained with another corpus: messages of this test split may be among "
+            "its training messages.",
+            style="yellow",
+            soft_wrap=True,
+        )
+    if trial.obstacle is not None:
+        return
+    comparison = trial.comparison
+    shown = [d for d in comparison.differences if d.dimension == WHOLE or d.lost]
+    console.print(_table(trial, shown))
+    console.print(
+        f"{len(comparison.differences)} comparisons, {len(comparison.losses)} losses; "
+        f"{comparison.too_small} slices were too small to compare.",
+        soft_wrap=True,
+    )
+    for (language, name), rows in _worse(comparison.losses).items():
+        console.print(f"\n{language}: {name}: {len(rows)} messages got worse", style="bold", soft_wrap=True)
+        for line in _shortened([trial.answers.messages[row] for row in rows]):
+            console.print(line, soft_wrap=True)
+
+
+def _table(trial: Trial, differences: Sequence[Difference]) -> Table:
+    table = Table(
+        title=f"{trial.classifier.version} beside {trial.shipped}: macro-F1, for the language accuracy",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("slice")
+    table.add_column("")
+    for heading in ("messages", "shipped → candidate", "difference (95 % interval)"):
+        table.add_column(heading, justify="right", no_wrap=heading != "shipped → candidate")
+    for difference in differences:
+        change = difference.change
+        table.add_row(
+            difference.where,
+            OUTPUT_NAMES.get(difference.name, difference.name),
+            str(difference.messages),
+            f"{difference.shipped:.3f} → {difference.candidate:.3f}",
+            f"{change.value:+.3f} ({change.low:+.3f} … {change.high:+.3f})",
+            style="bold red" if difference.lost else "",
+        )
+    return table
+
+
+def _worse(losses: Sequence[Difference]) -> dict[tuple[str, str], list[int]]:
+    """Return the rows of the messages that got worse, once for each language and output."""
+    rows: dict[tuple[str, str], dict[int, None]] = {}
+    for loss in losses:
+        rows.setdefault((loss.language, loss.name), {}).update(dict.fromkeys(loss.worse))
+    return {key: list(own) for key, own in rows.items()}
+
+
+def _shortened(messages: Sequence[Message]) -> Iterator[Text]:
+    for message in messages[:_SHOWN_MESSAGES]:
+        text = " ".join(message.text.split())
+        if len(text) > _SHOWN_CHARACTERS:
+            text = text[: _SHOWN_CHARACTERS - 1] + "…"
+        yield Text(f"  {message.id}  {_ISOLATE}{text}{_END_ISOLATE}")
+    if len(messages) > _SHOWN_MESSAGES:
+        yield Text(f"  … and {len(messages) - _SHOWN_MESSAGES} more")
