@@ -11,48 +11,82 @@ from sklearn.metrics import precision_recall_curve
 
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy, Thresholds
+from training.errors import ExportError
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.bool_]
 
 _UNPENALISED: Final = 1e6
+
+OWN: Final = "own"
+MIXED: Final = "own and corpus"
+"""What an output of a language is calibrated on: own messages alone, or filled up with the corpus'."""
 
 MINIMUM_PER_CLASS: Final = 20
 """A language is calibrated on its own from this many positive and negative messages on."""
 
 
-def fit_calibration(logits: Array, labels: Labels, languages: list[str]) -> Calibration:
+def fit_calibration(
+    logits: Array, labels: Labels, languages: list[str], preferred: Rows | None = None
+) -> Calibration:
     """Fit Platt scaling for every output, for all languages together and for each with enough data.
 
     Args:
         logits: Shape (messages, 3).
         labels: 0, 1 or NaN for unknown, same shape.
         languages: Language class of each message.
+        preferred: Messages that count alone where they are enough, shape (messages,); None for all.
 
     Raises:
-        ValueError: An output has fewer than MINIMUM_PER_CLASS positive or negative messages.
+        ExportError: An output has fewer than MINIMUM_PER_CLASS positive or negative messages, or its
+            answers say nothing about its labels.
     """
     parameters: dict[str, dict[Output, tuple[float, float]]] = {"default": {}}
     classes = np.array(languages)
     for i, output in enumerate(OUTPUTS):
-        known = ~np.isnan(labels[:, i]) & np.isin(classes, LANGUAGES)
-        whole = _platt(logits[known, i], labels[known, i])
+        judged = np.isin(classes, LANGUAGES)
+        whole = _fit(logits[:, i], labels[:, i], judged, preferred)
         if whole is None:
-            raise ValueError(
+            raise ExportError(
                 f"{output}: the validation split has fewer than {MINIMUM_PER_CLASS} positive or "
-                "negative messages; calibration needs more"
+                "negative messages, or the network's answers say nothing about them: add labelled messages, "
+                "or check the labels"
             )
         parameters["default"][output] = whole
         for language in LANGUAGES:
-            own = known & (classes == language)
-            fitted = _platt(logits[own, i], labels[own, i])
+            fitted = _fit(logits[:, i], labels[:, i], judged & (classes == language), preferred)
             parameters.setdefault(language, {})[output] = fitted or whole
     return Calibration(parameters)
 
 
-def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
+def rows_to_fit(labels: Labels, rows: Rows, preferred: Rows | None) -> Rows:
+    """Return which of ``rows`` one output is fitted on: the preferred ones alone where they are enough.
+
+    Args:
+        labels: Of the output, 0, 1 or NaN for unknown, shape (messages,).
+        rows: Messages to choose from, same shape.
+        preferred: Messages that are to count alone, same shape, or None for all.
+    """
+    known = rows & ~np.isnan(labels)
+    if preferred is None or not _enough(labels[known & preferred]):
+        return known
+    return known & preferred
+
+
+def _fit(logits: Array, labels: Labels, rows: Rows, preferred: Rows | None) -> tuple[float, float] | None:
+    chosen = rows_to_fit(labels, rows, preferred)
+    known = rows & ~np.isnan(labels)
+    return _platt(logits[chosen], labels[chosen]) or _platt(logits[known], labels[known])
+
+
+def _enough(labels: Labels) -> bool:
     positive = int(labels.sum())
-    if min(positive, len(labels) - positive) < MINIMUM_PER_CLASS:
+    return min(positive, len(labels) - positive) >= MINIMUM_PER_CLASS
+
+
+def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
+    if not _enough(labels):
         return None
     regression = LogisticRegression(C=_UNPENALISED).fit(logits[:, None], labels)
     slope = float(regression.coef_[0, 0])
@@ -63,26 +97,25 @@ def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
 def choose_policy(probabilities: Array, labels: Labels, recall: float, precision: float) -> Policy:
     """Return the default policy.
 
-    For each output the ``offer`` threshold is the highest that holds ``recall`` of the positive
-    messages, and the ``escalate`` threshold the lowest, not below it, that holds ``precision``, or
-    None where none does.
+    All outputs have one ``offer`` threshold: the highest that ``recall`` of the messages that must reach a
+    person (positive in any output) reach in any output. The ``escalate`` threshold of each output is the
+    lowest, not below it, that holds ``precision``, or None where none does.
 
     Args:
         probabilities: Calibrated, shape (messages, 3).
         labels: 0, 1 or NaN for unknown, same shape.
-        recall: To hold at ``offer`` (0..1).
+        recall: To hold at ``offer`` (0..1), of at least one message that must reach a person.
         precision: To hold at ``escalate`` (0..1).
     """
-    offer: dict[Output, float] = {}
+    need = probabilities[(labels == 1).any(axis=1)].max(axis=1)
+    offer = _floor(float(np.quantile(need, 1 - recall, method="lower")))
     escalate: dict[Output, float | None] = {}
     for i, output in enumerate(OUTPUTS):
         known = ~np.isnan(labels[:, i])
-        precisions, recalls, thresholds = precision_recall_curve(labels[known, i], probabilities[known, i])
-        holding = thresholds[recalls[:-1] >= recall]
-        offer[output] = _floor(holding[-1])
+        precisions, _, thresholds = precision_recall_curve(labels[known, i], probabilities[known, i])
         precise = thresholds[precisions[:-1] >= precision]
-        escalate[output] = max(_floor(precise[0]), offer[output]) if len(precise) else None
-    return Policy(offer=Thresholds(**offer), escalate=Thresholds(**escalate))
+        escalate[output] = max(_floor(precise[0]), offer) if len(precise) else None
+    return Policy(offer=Thresholds(offer, offer, offer), escalate=Thresholds(**escalate))
 
 
 def _floor(threshold: float) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
 from tqdm.auto import tqdm
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -33,6 +34,21 @@ from training.network.model import EscalationModel, Logits
 
 _PREDICTION_BATCH: Final = 64
 _SAVE_STEPS: Final = 200
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What early stopping goes by.
+
+    Attributes:
+        examples: Texts that are not learned; the network with the lowest loss on them is kept.
+        steps: Their loss is measured every so many steps.
+        patience: Training stops after so many measurements without a lower loss.
+    """
+
+    examples: Examples
+    steps: int
+    patience: int
 
 
 class _EscalationTrainer(Trainer):
@@ -59,6 +75,7 @@ def fine_tune(
     weights: LossWeights,
     folder: Path,
     seed: int,
+    watch: Watch | None = None,
 ) -> EscalationModel:
     """Train ``model`` in place and return it.
 
@@ -72,6 +89,7 @@ def fine_tune(
         weights: Parts of the loss.
         folder: Where checkpoints go.
         seed: Seed of the order and of dropout.
+        watch: What early stopping goes by; None to train to the end.
     """
     set_seed(seed)
     model.freeze_embeddings()
@@ -91,8 +109,17 @@ def fine_tune(
         train_sampling_strategy="group_by_length",
         dataloader_num_workers=0,
         dataloader_pin_memory=not on_cpu,
-        save_steps=_SAVE_STEPS,
+        save_steps=watch.steps if watch else _SAVE_STEPS,
         save_total_limit=1,
+        eval_strategy="steps" if watch else "no",
+        eval_steps=watch.steps if watch else None,
+        per_device_eval_batch_size=_PREDICTION_BATCH,
+        load_best_model_at_end=watch is not None,
+        metric_for_best_model="loss" if watch else None,
+        greater_is_better=False if watch else None,
+        prediction_loss_only=True,
+        label_names=["labels"],
+        restore_callback_states_from_checkpoint=watch is not None,
         logging_steps=max(1, steps // 20),
         report_to="none",
         remove_unused_columns=False,
@@ -105,6 +132,8 @@ def fine_tune(
         model=model,
         args=arguments,
         train_dataset=dataset,
+        eval_dataset=ExampleDataset(watch.examples, tokenizer, settings.max_tokens) if watch else None,
+        callbacks=[EarlyStoppingCallback(watch.patience)] if watch else None,
         data_collator=lambda items: collate(items, pad),
         optimizers=(optimiser, None),
     )

@@ -62,8 +62,8 @@ class Recipe:
         glued: Extra texts for the student, made of parts of two messages, per message of the corpus.
         window: Longest input of the exported model in tokens.
         overlap: Tokens that windows of a long message share.
-        offer_recall: Share of positive validation messages of each output that reaches its offer
-            threshold.
+        offer_recall: Share of the validation messages that must reach a person (positive in any output)
+            that reaches the offer threshold.
         escalate_precision: Share of validation messages beyond an escalate threshold that are
             positive.
         teacher: Settings of the teacher stage.

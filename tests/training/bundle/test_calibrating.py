@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS
-from training.bundle.calibrating import choose_policy, fit_calibration
+from training.bundle.calibrating import MINIMUM_PER_CLASS, choose_policy, fit_calibration, rows_to_fit
+from training.errors import ExportError
 from training.evaluation.metrics import calibration_error
 
 
@@ -38,8 +39,38 @@ def test_a_language_with_little_data_gets_the_common_parameters() -> None:
 
 def test_too_little_data_is_an_error() -> None:
     logits, labels, languages = logits_and_labels(4, 30)
-    with pytest.raises(ValueError, match="complexity"):
+    with pytest.raises(ExportError, match="complexity"):
         fit_calibration(logits, labels, languages)
+
+
+def test_own_messages_count_alone_where_they_are_enough() -> None:
+    own = logits_and_labels(5, 400)
+    # In the other messages the probabilities are those of logits one unit higher.
+    others = logits_and_labels(6, 400)
+    logits = np.concatenate([own[0], others[0] - 3])
+    labels = np.concatenate([own[1], others[1]])
+    labels[:400, 2] = np.nan
+    preferred = np.arange(800) < 400
+    calibration = fit_calibration(logits, labels, [*own[2], *others[2]], preferred)
+    alone = fit_calibration(*own)
+    for output in ("complexity", "negative_sentiment"):
+        assert calibration.outputs["he"][output] == alone.outputs["he"][output]
+    both = fit_calibration(logits, labels, [*own[2], *others[2]])
+    assert calibration.outputs["he"]["human_requested"] == both.outputs["he"]["human_requested"]
+    assert calibration.outputs["he"]["complexity"] != both.outputs["he"]["complexity"]
+
+
+@given(st.lists(st.sampled_from([0, 1, None]), max_size=120), st.integers(0, 120))
+def test_rows_to_fit_hold_both_labels_where_any_rows_do(column: list[int | None], own: int) -> None:
+    labels = np.array([np.nan if label is None else label for label in column], dtype=np.float32)
+    every = np.ones(len(labels), dtype=bool)
+    preferred = np.arange(len(labels)) < own
+    rows = rows_to_fit(labels, every, preferred)
+    assert not np.isnan(labels[rows]).any()
+    counts = np.bincount(labels[rows].astype(int), minlength=2)
+    if rows.sum() < (~np.isnan(labels)).sum():
+        assert min(counts) >= MINIMUM_PER_CLASS
+        assert not rows[~preferred].any()
 
 
 @settings(deadline=None, max_examples=20)
@@ -49,11 +80,12 @@ def test_thresholds_hold_what_they_promise(seed: int, recall: float, precision: 
     probabilities = random.uniform(size=(300, 3))
     labels = (random.uniform(size=(300, 3)) < probabilities).astype(np.float32)
     policy = choose_policy(probabilities, labels, recall, precision)
-    for i, output in enumerate(OUTPUTS):
+    for output in OUTPUTS:
         offer, escalate = getattr(policy.offer, output), getattr(policy.escalate, output)
         assert 0 <= offer <= escalate <= 1
-        positive = labels[:, i] == 1
-        assert (probabilities[positive, i] >= offer).mean() >= recall
+        assert offer == policy.offer.complexity
+    must_reach = (labels == 1).any(axis=1)
+    assert (probabilities[must_reach] >= policy.offer.complexity).any(axis=1).mean() >= recall
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.01, 100), st.floats(-100, 100))
