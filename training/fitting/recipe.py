@@ -26,7 +26,7 @@ class StageSettings:
         layers: Which layers of the base the network keeps, counted from 0.
         copies: How often each message is seen: once as written, then with harmless changes; all
             copies are shuffled into one pass. A teacher sees every copy in two views.
-        batch_size: Messages a step.
+        batch_size: Messages a step; a teacher sees each of them in two views.
         learning_rate: Highest rate, at the heads and the top layer.
         layer_decay: Factor of the rate from each layer to the one below (1 for equal rates).
         weight_decay: AdamW's decay.
