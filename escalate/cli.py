@@ -7,6 +7,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -21,6 +22,7 @@ from escalate.classifier import Classifier
 from escalate.errors import EscalateError
 from escalate.policy import OUTPUTS
 from escalate.prediction import Prediction
+from escalate.scoring.command import score
 from escalate.version import __version__
 
 EXIT_ERROR = 1
@@ -156,6 +158,19 @@ def _or_exit(action: Callable[[], Result]) -> Result:
         return action()
     except EscalateError as error:
         _fail(str(error))
+
+
+def _exiting(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that exits with one sentence where ``command`` raises an error of escalate."""
+
+    @wraps(command)
+    def guarded(*arguments: Any, **options: Any) -> None:
+        _or_exit(lambda: command(*arguments, **options))
+
+    return guarded
+
+
+app.command()(_exiting(score))
 
 
 def _fail(message: str) -> NoReturn:

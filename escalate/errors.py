@@ -21,3 +21,7 @@ class MissingExtraError(EscalateError, ImportError):
     def __init__(self, feature: str, extra: str) -> None:
         """Say which feature was used and which extra installs what it needs."""
         super().__init__(f"{feature} needs more packages: pip install 'escalate-nlp[{extra}]'")
+
+
+class ScoringError(EscalateError):
+    """A file cannot be scored: its input, its output, an option or an unfinished run is in the way."""

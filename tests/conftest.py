@@ -49,7 +49,7 @@ def tiny_messages(split: str) -> Iterator[dict[str, object]]:
 @pytest.fixture(scope="session")
 def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus in the project's format."""
-    from training.corpus import parse_message, write_messages
+    from training.corpus.messages import parse_message, write_messages
 
     folder = tmp_path_factory.mktemp("corpus")
     for split in ("train", "validation", "test"):
@@ -66,7 +66,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from training.base_encoder import build_tokenizer
+    from training.network.base_encoder import build_tokenizer
 
     words = {word for data in tiny_messages("train") for word in str(data["text"]).split()}
     characters = sorted({c for word in words for c in word} | set("abcdefghijklmnopqrstuvwxyz?!.,"))
@@ -99,7 +99,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_recipe(tiny_base: Path) -> object:
     """The project's recipe, cut down to the tiny encoder."""
-    from training.config import read_recipe
+    from training.fitting.recipe import read_recipe
 
     recipe = read_recipe()
     return replace(
@@ -118,8 +118,8 @@ def tiny_recipe(tiny_base: Path) -> object:
 @pytest.fixture(scope="session")
 def tiny_run(tiny_corpus: Path, tiny_recipe: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished training run."""
-    from training.config import Recipe
-    from training.pipeline import train
+    from training.fitting.pipeline import train
+    from training.fitting.recipe import Recipe
 
     assert isinstance(tiny_recipe, Recipe)
     folder = tmp_path_factory.mktemp("run")
@@ -132,8 +132,8 @@ def tiny_bundle(
     tiny_run: Path, tiny_corpus: Path, tiny_recipe: object, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The bundle of the finished run."""
-    from training.config import Recipe
-    from training.exporting import export
+    from training.bundle.export import export
+    from training.fitting.recipe import Recipe
 
     assert isinstance(tiny_recipe, Recipe)
     folder = tmp_path_factory.mktemp("models") / "tiny"

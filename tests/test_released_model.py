@@ -9,9 +9,9 @@ from pathlib import Path
 
 from escalate import Classifier, predict
 from escalate.version import RELEASED_MODEL
-from training.corpus import corpus_hash
-from training.model_card import model_card
-from training.references import check_references, read_references
+from training.bundle.model_card import model_card
+from training.corpus.messages import corpus_hash
+from training.release.references import check_references, read_references
 
 ROOT = Path(__file__).resolve().parent.parent
 

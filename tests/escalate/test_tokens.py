@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalate.tokens import WindowTokenizer
-from training.base_encoder import build_tokenizer
+from training.network.base_encoder import build_tokenizer
 
 PIECES = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -3.0)]
 SERIALISED = build_tokenizer(PIECES + [(c, -4.0) for c in "abcdefghijklmnopqrstuvwxyz</>"]).to_str()

@@ -1,0 +1,175 @@
+"""Reading CSV and JSON lines."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+import pyarrow as pa
+
+from escalate.errors import ScoringError
+from escalate.scoring.blocks import Block, Record, RecordBlock
+from escalate.scoring.csv_rows import CsvFormat, Malformed, read_rows
+from escalate.scoring.files import TableFile
+from escalate.scoring.sources import (
+    BLOCK_ROWS,
+    BLOCK_SIZE,
+    Source,
+    Survey,
+    reading,
+    refuse_duplicates,
+    refuse_other_columns,
+)
+from escalate.scoring.values import common_kind, kind_of
+
+_READ_BYTES: Final = 1 << 16
+
+
+class CsvSource(Source):
+    """CSV files with a header. Every cell is a string and stays as it is: ``007`` is no number."""
+
+    def __init__(self, files: Sequence[TableFile], encoding: str, layout: CsvFormat) -> None:
+        """Take the files, their encoding and how they are written.
+
+        Raises:
+            ScoringError: There is no such encoding.
+        """
+        super().__init__(files)
+        self._encoding = _known(encoding)
+        self._layout = layout
+
+    def survey(self) -> Survey:
+        """Count the rows and read the headers; files may order their columns differently."""
+        names: list[str] = []
+        for file in self.files:
+            with reading(file), self._open(file) as rows:
+                own = _header(file, rows)
+            refuse_duplicates(file, own)
+            names = names or own
+            refuse_other_columns(self.files[0], names, file, own)
+        rows_in_all = sum(len(block) for block in self.blocks())
+        return Survey(rows_in_all, self.with_partitions(pa.field(name, pa.string()) for name in names))
+
+    def read_file(self, file: TableFile) -> Iterator[Block]:
+        """Yield the rows below the header."""
+        with self._open(file) as rows:
+            header = _header(file, rows)
+            partitions = {name: value for name, value in file.partitions.items() if name not in header}
+            records = (
+                (row, len(row.raw))
+                if isinstance(row, Malformed)
+                else ({**dict(zip(header, row, strict=True)), **partitions}, sum(map(len, row)))
+                for row in rows
+            )
+            yield from _blocks(file, records)
+
+    @contextmanager
+    def _open(self, file: TableFile) -> Iterator[Iterator[list[str] | Malformed]]:
+        with _open_text(file, self._encoding, newline="") as text:
+            yield read_rows(text, self._layout, file.tabs)
+
+
+class JsonSource(Source):
+    """Files with one JSON object a line. Lines may have different keys; blank lines are no rows."""
+
+    def __init__(self, files: Sequence[TableFile], encoding: str) -> None:
+        """Take the files and their encoding.
+
+        Raises:
+            ScoringError: There is no such encoding.
+        """
+        super().__init__(files)
+        self._encoding = _known(encoding)
+
+    def survey(self) -> Survey:
+        """Count the rows and learn the keys in the order in which they come up, and their types.
+
+        A key with values of different types becomes a column of strings, the others than strings as
+        JSON text.
+        """
+        rows = 0
+        kinds: dict[str, pa.DataType] = {}
+        for file in self.files:
+            with reading(file):
+                for block in self.read_file(file):
+                    rows += len(block)
+                    for name in block.names():
+                        kind = kind_of(block.values(name))
+                        kinds[name] = common_kind(kinds[name], kind) if name in kinds else kind
+        fields = [
+            pa.field(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()
+        ]
+        return Survey(rows, self.with_partitions(fields))
+
+    def read_file(self, file: TableFile) -> Iterator[RecordBlock]:
+        """Yield the objects."""
+        with _open_text(file, self._encoding, newline="\n") as text:
+            records = ((_parse(line, file), len(line)) for line in text if not line.isspace())
+            yield from _blocks(file, records)
+
+
+def _blocks(file: TableFile, records: Iterable[tuple[Record | Malformed, int]]) -> Iterator[RecordBlock]:
+    """Gather rows, each with its size in characters, into blocks."""
+    first_row, size = 1, 0
+    rows: list[Record | Malformed] = []
+    for row, characters in records:
+        rows.append(row)
+        size += characters
+        if len(rows) == BLOCK_ROWS or size >= BLOCK_SIZE:
+            yield RecordBlock(file, first_row, rows)
+            first_row, size, rows = first_row + len(rows), 0, []
+    if rows:
+        yield RecordBlock(file, first_row, rows)
+
+
+def _parse(line: str, file: TableFile) -> Record | Malformed:
+    try:
+        # What Python reads beyond JSON (NaN, infinities) could not be written as JSON again.
+        record = json.loads(line, parse_constant=_no_constant, parse_float=_finite)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        return Malformed(line.removesuffix("\n").removesuffix("\r"))
+    for name, value in file.partitions.items():
+        record.setdefault(name, value)
+    return record
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits} is too large")
+    return value
+
+
+def _header(file: TableFile, rows: Iterator[list[str] | Malformed]) -> list[str]:
+    header = next(rows, None)
+    if not isinstance(header, list):
+        raise ScoringError(f"{file.path} does not begin with a line of column names; add one")
+    return header
+
+
+def _known(encoding: str) -> str:
+    """Return the name of an encoding for reading; UTF-8 drops a byte order mark."""
+    try:
+        "".encode(encoding)
+    except LookupError as error:
+        raise ScoringError(
+            f"there is no encoding {encoding!r}; known are for example utf-8, cp1255, cp1256, cp1250"
+        ) from error
+    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8", "utf_8") else encoding
+
+
+@contextmanager
+def _open_text(file: TableFile, encoding: str, newline: str) -> Iterator[io.TextIOWrapper]:
+    """Yield the text of a file; a byte that does not fit the encoding becomes a lone surrogate."""
+    with pa.input_stream(str(file.path), compression=file.compression, buffer_size=_READ_BYTES) as stream:
+        yield io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline=newline)

@@ -1,0 +1,134 @@
+"""Single values on their way between CSV, JSON and Arrow."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final
+
+import pyarrow as pa
+
+from escalate.scoring.answers import is_text
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LARGEST_INTEGER: Final = 2**63
+
+
+def readable(text: str) -> str:
+    r"""Return ``text`` as it can be written in UTF-8.
+
+    A byte that did not fit the encoding of the input becomes ``\xff``, half a surrogate pair
+    becomes ``\ud83d``.
+    """
+    return text if text.isascii() else _SURROGATE.sub(_escape, text)
+
+
+def json_text(value: object) -> str:
+    """Return a value as one line of JSON; what is not UTF-8 in its strings becomes as in ``readable``."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isascii() else _SURROGATE.sub(lambda match: "\\" + _escape(match), text)
+
+
+def cell(value: object) -> str:
+    """Return a JSON-ready value as the text of a CSV cell: nothing for None, JSON for what is nested."""
+    if value is None:
+        return ""
+    return readable(value) if isinstance(value, str) else json_text(value)
+
+
+def to_array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    """Return JSON-ready values as an Arrow array.
+
+    In a column of strings other values become their JSON text. In one of floats integers beyond 2**53
+    lose their last digits.
+
+    Raises:
+        pa.ArrowException: A nested value does not fit ``kind``.
+    """
+    if pa.types.is_string(kind):
+        return pa.array([None if value is None else cell(value) for value in values], kind)
+    if pa.types.is_floating(kind):
+        return pa.array([None if value is None else float(value) for value in values], kind)  # type: ignore[arg-type]
+    return pa.array(values, kind)
+
+
+def kind_of(values: Sequence[object]) -> pa.DataType:
+    """Return the Arrow type of JSON-ready values; a string where they have none in common."""
+    present = [value for value in values if value is not None]
+    if not present:
+        return pa.null()
+    classes = {type(value) for value in present}
+    if classes == {bool}:
+        return pa.bool_()
+    if classes <= {int, float}:
+        if any(not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER for value in present):  # type: ignore[operator]
+            return pa.string()
+        return pa.int64() if classes == {int} else pa.float64()
+    if classes & {str, bool, int, float}:
+        return pa.string()
+    try:
+        kind = pa.array(values).type
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError, ValueError):
+        return pa.string()
+    return pa.string() if _has_empty_struct(kind) else kind
+
+
+def common_kind(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """Return a type that holds the values of both; a string where there is none."""
+    if pa.types.is_string(one) or pa.types.is_string(other):
+        return other if pa.types.is_null(one) else one if pa.types.is_null(other) else pa.string()
+    try:
+        schemas = [pa.schema([("value", kind)]) for kind in (one, other)]
+        return pa.unify_schemas(schemas, promote_options="permissive").field("value").type
+    except pa.ArrowException:
+        return pa.string()
+
+
+def json_ready(column: pa.ChunkedArray) -> list[object]:
+    """Return the values of an Arrow column as JSON knows them.
+
+    Times, dates and decimals become text, bytes become the text they spell, NaN and infinities null.
+    """
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return json_ready(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return json_ready(column.cast(kind.value_type))
+    if is_text(kind):
+        return [_plain(value) for value in column.cast(pa.large_binary()).to_pylist()]
+    if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+        # The cast keeps nanoseconds, which Python's own types do not have.
+        return list(column.cast(pa.string()).to_pylist())
+    return [_plain(value) for value in column.to_pylist()]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return readable(value.decode("utf-8", "surrogateescape"))
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | timedelta):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _has_empty_struct(kind: pa.DataType) -> bool:
+    """Tell whether a type holds an object without keys, which Parquet cannot store."""
+    if pa.types.is_struct(kind) and kind.num_fields == 0:
+        return True
+    return any(_has_empty_struct(kind.field(i).type) for i in range(kind.num_fields))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import escalate
+from escalate import ScoringError, score_file
+from tests.escalate.scoring.tables import read_any, rows_of, run_score, score_command, write_csv
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    rows = rows_of(60)
+    rows[20]["text"] = ""
+    rows[30]["day"] = "yesterday"
+    return write_csv(tmp_path / "in.csv", rows)
+
+
+def test_the_summary_of_a_run(source: Path, tmp_path: Path) -> None:
+    finished = run_score(source, tmp_path / "out.csv", "--id-column", "id", "--time-column", "day")
+    assert finished.returncode == 0, finished.stderr
+    rows = read_any(tmp_path / "out.csv")
+    for language in ("he", "ar", "cs", "en"):
+        own = [row for row in rows if row["language"] == language]
+        escalated = sum(row["action"] == "escalate" for row in own)
+        assert f"│ {language} " in finished.stdout
+        assert f"{escalated / len(own):.1%}" in finished.stdout
+    for month in ("2024-01", "2024-02", "2024-03", "unknown"):
+        assert month in finished.stdout
+    assert "1 rows without an answer: 1 missing_text" in finished.stdout
+    assert "row 21 (id 00020): missing_text" in finished.stdout
+    assert "60 rows in" in finished.stdout
+    # In a log there are lines, not a bar.
+    assert "scoring 60 of 60 rows" in finished.stderr
+    assert "rows/s" in finished.stderr
+    assert "\x1b" not in finished.stderr + finished.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
+    here, there = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen(
+        score_command(source, tmp_path / "out.csv"), stdout=subprocess.DEVNULL, stderr=there, env=environment
+    )
+    os.close(there)
+    shown = b""
+    while True:
+        try:
+            data = os.read(here, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not data:
+            break
+        shown += data
+    os.close(here)
+    assert process.wait() == 0
+    assert "━".encode() in shown
+    assert b"60/60" in shown
+
+
+def test_the_report(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "report"
+    score_file(source, tmp_path / "out.csv", time_column="day", report=folder)
+    report = (folder / "REPORT.md").read_text(encoding="utf-8")
+    assert "# Scores of out.csv" in report
+    assert "60 rows, of which 1 without an answer" in report
+    assert "| Hebrew     |" in report
+    assert "| missing_text | 1      |" in report
+    for figure in ("escalation_rate.png", "scores.png"):
+        assert f"({figure})" in report
+        assert (folder / figure).read_bytes().startswith(b"\x89PNG")
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_the_report_without_times_and_without_rows(source: Path, tmp_path: Path) -> None:
+    score_file(source, tmp_path / "out.csv", report=tmp_path / "report")
+    assert not (tmp_path / "report" / "escalation_rate.png").exists()
+    (tmp_path / "none.csv").write_text("text\n", encoding="utf-8")
+    score_file(tmp_path / "none.csv", tmp_path / "none.jsonl", report=tmp_path / "none")
+    assert "0 rows" in (tmp_path / "none" / "REPORT.md").read_text(encoding="utf-8")
+
+
+def test_a_dry_run_writes_nothing(source: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    finished = run_score(source, tmp_path / "out.parquet", "--dry-run", "--limit", "50", "--workers", "1")
+    assert finished.returncode == 0, finished.stderr
+    for part in ("1 csv file", "50", "id (string), day (string), text (string)", "parquet", "1 workers"):
+        assert part in " ".join(finished.stdout.split())
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_text_column_is_found_or_asked_for(tmp_path: Path) -> None:
+    rows = [{"id": f"a{i}", "city": "Brno", "text": "Where is it now?", "note": ""} for i in range(30)]
+    score_file(write_csv(tmp_path / "one.csv", rows), tmp_path / "one.jsonl")
+    assert read_any(tmp_path / "one.jsonl")[0]["status"] == "ok"
+    for row in rows:
+        row["note"] = "called him twice"
+    source = write_csv(tmp_path / "two.csv", rows)
+    with pytest.raises(
+        ScoringError, match=r"2 columns may hold.*--text-column: 'id', 'city', 'text', 'note'"
+    ):
+        score_file(source, tmp_path / "two.jsonl")
+    score_file(source, tmp_path / "two.jsonl", id_column="note")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--text-column", "absent"], "'absent' is no column of the input; it has 'id', 'day', 'text'"),
+        (["--id-column", "absent"], "--id-column 'absent'"),
+        (["--encoding", "klingon"], "no encoding 'klingon'"),
+        (["--delimiter", "||"], "must be one character"),
+        (["--workers", "0"], "--workers is 0"),
+        (["--limit", "0"], "--limit is 0"),
+        (["--model", "absent"], "absent"),
+        (["--policy", "absent.json"], "absent.json"),
+    ],
+)
+def test_wrong_options_say_what_is_wrong(
+    options: list[str], message: str, source: Path, tmp_path: Path
+) -> None:
+    finished = run_score(source, tmp_path / "out.csv", *options)
+    assert finished.returncode == 1
+    assert message in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    ("source_name", "output_name", "message"),
+    [
+        ("absent.csv", "out.csv", "nothing to read"),
+        ("*.pq", "out.csv", "nothing to read"),
+        ("in.csv", "out.xlsx", "no ending of a known format"),
+        ("in.csv", "out.parquet.gz", "compressed inside"),
+        ("in.csv", "absent/out.csv", "No such file"),
+        ("in.csv", "in.csv", "--overwrite"),
+        ("in.csv", "folder", "is a folder"),
+        ("folder", "folder/out.csv", "inside the input"),
+        ("broken.parquet", "out.csv", "broken.parquet"),
+        ("empty.csv", "out.csv", "column names"),
+        ("twice.csv", "out.csv", "more than one column 'text'"),
+        ("clash.csv", "out.csv", "already has the column 'status'"),
+    ],
+)
+def test_wrong_files_say_what_is_wrong(
+    source_name: str, output_name: str, message: str, source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    write_csv(tmp_path / "folder" / "a.csv", rows_of(3))
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no PAR1")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "twice.csv").write_text("text,text\na,b\n", encoding="utf-8")
+    (tmp_path / "clash.csv").write_text("text,status\na,b\n", encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ScoringError, match=message):
+        score_file(tmp_path / source_name, tmp_path / output_name, text_column="text")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_input_is_not_overwritten_by_its_answers(source: Path) -> None:
+    with pytest.raises(ScoringError, match="is an input file"):
+        score_file(source, source, overwrite=True)
+
+
+def test_a_prefix_avoids_a_clash(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,status\nhello there,open\n", encoding="utf-8")
+    score_file(tmp_path / "in.csv", tmp_path / "out.csv", text_column="text", prefix="escalate_")
+    row = read_any(tmp_path / "out.csv")[0]
+    assert (row["status"], row["escalate_status"]) == ("open", "ok")
+
+
+def test_nothing_of_it_is_imported_before_it_is_used() -> None:
+    code = (
+        "import sys, escalate, escalate.cli\n"
+        "assert not {'pyarrow', 'matplotlib', 'filelock', 'tabulate'} & set(sys.modules), sys.modules\n"
+        "sys.modules['pyarrow'] = None\n"
+        "try:\n    escalate.score_file\nexcept escalate.MissingExtraError as error:\n    print(error)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert "pip install 'escalate-nlp[batch]'" in finished.stdout
+
+
+def test_the_library_offers_the_function() -> None:
+    assert escalate.score_file is score_file
+    with pytest.raises(AttributeError, match="no attribute 'score_files'"):
+        escalate.score_files  # type: ignore[attr-defined]  # noqa: B018

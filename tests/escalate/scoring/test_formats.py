@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import datetime
+import gzip
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from escalate import Classifier, ScoringError, score_file
+from escalate.scoring.answers import ANSWER_COLUMNS, answer_schema
+from escalate.scoring.files import describe_file
+from escalate.scoring.sinks import open_sink
+from escalate.scoring.text_sources import JsonSource
+from tests.escalate.scoring.tables import MESSAGES, read_any, rows_of, write_csv
+
+ENDINGS = ("csv", "tsv", "jsonl", "parquet", "csv.gz", "csv.zst", "jsonl.gz", "jsonl.zst", "tsv.gz")
+
+
+def without_answers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in ANSWER_COLUMNS} for row in rows]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_format_goes_round(ending: str, tmp_path: Path, classifier: Classifier) -> None:
+    rows = rows_of(40)
+    rows[3]["text"] = 'two\nlines, a "quote"; and\ta tab'
+    first, second = tmp_path / f"first.{ending}", tmp_path / "second.parquet"
+    score_file(write_csv(tmp_path / "in.csv", rows), first)
+    scored = read_any(first)
+    assert without_answers(scored) == rows
+    score_file(first, second, text_column="text", prefix="again_")
+    for row, again in zip(scored, read_any(second), strict=True):
+        expected = classifier.predict(row["text"])
+        assert float(row["complexity"]) == again["again_complexity"] == expected.complexity
+        assert row["action"] == again["again_action"] == expected.action
+        reasons = row["reasons"] if isinstance(row["reasons"], list) else row["reasons"].split(";")
+        assert [*filter(None, reasons)] == again["again_reasons"] == list(expected.reasons)
+        assert row["status"] == again["again_status"] == "ok"
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    moment = datetime.datetime(2024, 5, 1, 12, 30, tzinfo=datetime.timezone.utc)
+    table = pa.table(
+        {
+            "id": pa.array([7, None], pa.int16()),
+            "when": pa.array([moment, None], pa.timestamp("ns", "UTC")),
+            "price": pa.array([Decimal("1.20"), None], pa.decimal128(9, 2)),
+            "tags": pa.array([["a", "b"], None], pa.list_(pa.string())),
+            "kind": pa.array(["x", "y"]).dictionary_encode(),
+            "share": pa.array([float("nan"), 0.5], pa.float32()),
+            "raw": pa.array([b"\xff\x00", None]),
+            "text": pa.array(["Where is it?", None], pa.large_string()),
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", text_column="text")
+    scored = pq.read_table(tmp_path / "out.parquet")
+    assert scored.schema.names == [*table.schema.names, *ANSWER_COLUMNS]
+    assert scored.select(table.schema.names).schema.types == table.schema.types
+    assert str(scored.select(table.schema.names).to_pylist()) == str(table.to_pylist())
+    assert scored["status"].to_pylist() == ["ok", "missing_text"]
+    score_file(tmp_path / "in.parquet", tmp_path / "out.jsonl", text_column="text")
+    row = read_any(tmp_path / "out.jsonl")[0]
+    assert row["when"].startswith("2024-05-01 12:30:00")
+    assert (row["id"], row["price"], row["tags"], row["kind"]) == (7, "1.20", ["a", "b"], "x")
+    assert (row["share"], row["raw"]) == (None, "\\xff\x00")
+
+
+def test_csv_cells_stay_as_they_are(tmp_path: Path) -> None:
+    rows = [{"id": "007", "n": "1.50", "yes": "TRUE", "none": "NA", "text": m} for m in MESSAGES]
+    score_file(write_csv(tmp_path / "in.csv", rows), tmp_path / "out.csv")
+    assert without_answers(read_any(tmp_path / "out.csv")) == rows
+
+
+def test_json_keeps_objects_and_gives_parquet_types(tmp_path: Path) -> None:
+    objects: list[dict[str, Any]] = [
+        {"id": 2**60, "text": "Where is it?", "user": {"name": "a", "age": 3}, "score": 1},
+        {"id": 2, "text": 5, "score": 0.5, "late": True},
+        {"id": 3, "text": "When?", "user": None, "mixed": "x", "empty": {}},
+        {"id": 4, "text": "Why?", "mixed": 1},
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(o) + "\n" for o in objects), encoding="utf-8")
+    score_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", text_column="text")
+    scored = read_any(tmp_path / "out.jsonl")
+    assert without_answers(scored) == objects
+    assert [row["status"] for row in scored] == ["ok", "wrong_type", "ok", "ok"]
+    score_file(tmp_path / "in.jsonl", tmp_path / "out.parquet", text_column="text")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.schema.field("id").type == pa.int64()
+    assert table.schema.field("score").type == pa.float64()
+    assert table.schema.field("late").type == pa.bool_()
+    assert table["id"].to_pylist()[0] == 2**60
+    assert table["user"].to_pylist()[0] == {"name": "a", "age": 3}
+    assert table["mixed"].to_pylist() == [None, None, "x", "1"]
+    assert table["empty"].to_pylist()[2] == "{}"
+    assert table["text"].to_pylist()[1] == "5"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [
+        ("cp1255", "אני רוצה לדבר עם נציג"),
+        ("cp1256", "أريد التحدث مع موظف"),
+        ("cp1250", "Chci mluvit s člověkem a je to příšerné"),
+        ("utf-8-sig", "אני רוצה לדבר עם נציג"),
+        ("utf-8", "أريد التحدث مع موظف"),
+        ("utf-16", "Chci mluvit s člověkem"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_encodings(encoding: str, message: str, ending: str, tmp_path: Path, classifier: Classifier) -> None:
+    source = tmp_path / f"in.{ending}"
+    text = f"text\n{message}\n" if ending == "csv" else json.dumps({"text": message}, ensure_ascii=False)
+    source.write_bytes(text.encode(encoding))
+    score_file(source, tmp_path / "out.jsonl", encoding="utf-8" if "utf-8" in encoding else encoding)
+    row = read_any(tmp_path / "out.jsonl")[0]
+    assert row["text"] == message
+    assert row["action"] == classifier.predict(message).action
+
+
+def test_bad_rows_keep_their_place_and_content(tmp_path: Path) -> None:
+    lines = [
+        b"id,text",
+        b'1,"good\nin two lines"',
+        b"2,too,many",
+        b"few",
+        b"4,bytes \xff\xfe here",
+        b"5,",
+        b'6,"never closed',
+        b"\xff,good again",
+        b"8,the end",
+    ]
+    (tmp_path / "in.csv").write_bytes(b"\n".join(lines))
+    texts = [
+        "good\nin two lines",
+        "2,too,many",
+        "few",
+        "bytes \\xff\\xfe here",
+        "",
+        '6,"never closed',
+        "good again",
+        "the end",
+    ]
+    statuses = ["ok", *["malformed_row"] * 2, "broken_encoding", "missing_text", "malformed_row", "ok", "ok"]
+    for ending in ("csv", "jsonl", "parquet"):
+        output = tmp_path / f"out.{ending}"
+        summary = score_file(tmp_path / "in.csv", output, text_column="text", id_column="id")
+        rows = read_any(output)
+        assert [row["text"] for row in rows] == texts
+        assert [row["status"] for row in rows] == statuses
+        assert [row.get("id") or None for row in rows] == ["1", None, None, "4", "5", None, "\\xff", "8"]
+        assert summary.tally.statuses == {s: statuses.count(s) for s in statuses}
+        assert [(bad.row, bad.id) for bad in summary.tally.bad_rows] == [
+            (2, None),
+            (3, None),
+            (4, "4"),
+            (5, "5"),
+            (6, None),
+        ]
+
+
+def test_bad_json_lines_keep_their_place_and_content(tmp_path: Path) -> None:
+    lines = [
+        b'{"id": 1, "text": "good"}',
+        b'{"id": 2, "text": "cut',
+        b"[1, 2]",
+        b'{"id": 4}',
+        b'{"id": 5, "text": "\xff"}',
+        b'{"id": NaN, "text": "no JSON"}',
+        b'{"id": 1e999, "text": "no number"}',
+        b'{"id": 8, "text": "half \\ud83d"}',
+        b"[" * 100_000,
+        b'{"id": 10, "text": ["a"]}',
+        b"",
+        b'{"id": 11, "text": "the end"}',
+    ]
+    (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    statuses = [
+        "ok",
+        *["malformed_row"] * 2,
+        "missing_text",
+        "broken_encoding",
+        *["malformed_row"] * 2,
+        "broken_encoding",
+        "malformed_row",
+        "wrong_type",
+        "ok",
+    ]
+    for ending in ("jsonl", "parquet", "csv"):
+        score_file(tmp_path / "in.jsonl", tmp_path / f"out.{ending}", text_column="text")
+        rows = read_any(tmp_path / f"out.{ending}")
+        assert [row["status"] for row in rows] == statuses
+        assert rows[1]["text"] == lines[1].decode()
+        assert rows[4]["text"] == "\\xff"
+        assert rows[7]["text"] == "half \\ud83d"
+
+
+def test_an_empty_text_is_missing_in_every_format(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [{"text": "", "id": "1"}])
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "text": ""}\n', encoding="utf-8")
+    pq.write_table(pa.table({"text": [""]}), tmp_path / "a.parquet")
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        score_file(tmp_path / name, tmp_path / f"{name}.out.jsonl", text_column="text")
+        assert read_any(tmp_path / f"{name}.out.jsonl")[0]["status"] == "missing_text"
+
+
+def test_a_folder_with_partitions(tmp_path: Path) -> None:
+    for year in ("2023", "2024"):
+        for shop in ("a%2Fb", "__HIVE_DEFAULT_PARTITION__"):
+            folder = tmp_path / "tickets" / f"year={year}" / f"shop={shop}"
+            folder.mkdir(parents=True)
+            pq.write_table(pa.table({"text": [f"Where is it {year}?"]}), folder / "part-0.parquet")
+    (tmp_path / "tickets" / "_SUCCESS").touch()
+    (tmp_path / "tickets" / ".part-0.parquet.crc").write_bytes(b"x")
+    score_file(tmp_path / "tickets", tmp_path / "out.parquet", text_column="text")
+    rows = [(row["text"], row["year"], row["shop"]) for row in read_any(tmp_path / "out.parquet")]
+    assert sorted(rows, key=str) == sorted(
+        [(f"Where is it {year}?", year, shop) for year in ("2023", "2024") for shop in ("a/b", None)], key=str
+    )
+    pattern = tmp_path / "tickets" / "year=2024" / "*" / "*.parquet"
+    score_file(pattern, tmp_path / "one.csv", text_column="text")
+    assert len(read_any(tmp_path / "one.csv")) == 2
+
+
+def test_files_of_a_folder_may_order_columns_differently(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("id,text\n1,one\n", encoding="utf-8")
+    (tmp_path / "in" / "b.csv").write_text("text,id\ntwo,2\n", encoding="utf-8")
+    score_file(tmp_path / "in", tmp_path / "out.jsonl", text_column="text")
+    assert [(row["id"], row["text"]) for row in read_any(tmp_path / "out.jsonl")] == [
+        ("1", "one"),
+        ("2", "two"),
+    ]
+    (tmp_path / "in" / "c.csv").write_text("text,number\nthree,3\n", encoding="utf-8")
+    with pytest.raises(ScoringError, match=r"c\.csv lacks the column 'id'"):
+        score_file(tmp_path / "in", tmp_path / "more.jsonl", text_column="text")
+
+
+def test_a_delimiter_of_ones_own_goes_into_the_output(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", rows_of(3), delimiter=";", quotechar="'")
+    score_file(source, tmp_path / "out.csv", delimiter=";", quote="'")
+    assert (tmp_path / "out.csv").read_text(encoding="utf-8").startswith("id;day;text;complexity;")
+
+
+def test_a_file_of_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n", encoding="utf-8")
+    for ending in ("csv", "jsonl", "parquet"):
+        summary = score_file(tmp_path / "in.csv", tmp_path / f"out.{ending}", text_column="text")
+        assert summary.tally.rows == 0
+        assert read_any(tmp_path / f"out.{ending}") == []
+    assert pq.read_schema(tmp_path / "out.parquet").names == ["id", "text", *ANSWER_COLUMNS]
+
+
+def test_a_limit_counts_over_files(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b", "c"):
+        write_csv(tmp_path / "in" / f"{name}.csv", rows_of(5))
+    summary = score_file(tmp_path / "in", tmp_path / "out.csv", limit=7)
+    assert summary.tally.rows == len(read_any(tmp_path / "out.csv")) == 7
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_compressed_in_several_streams(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"in.csv.{ending}"
+    for data in (b"id,text\n1,one\n", b"2,two\n"):
+        piece = pa.compress(data, codec="zstd", asbytes=True) if ending == "zst" else gzip.compress(data)
+        path.write_bytes((path.read_bytes() if path.exists() else b"") + piece)
+    score_file(path, tmp_path / "out.csv", text_column="text")
+    assert [row["text"] for row in read_any(tmp_path / "out.csv")] == ["one", "two"]
+
+
+@pytest.mark.parametrize("cut", [0.5, 0.9])
+@pytest.mark.parametrize("name", ["in.csv.gz", "in.jsonl.zst", "in.parquet"])
+def test_a_file_cut_short_is_named(name: str, cut: float, tmp_path: Path) -> None:
+    score_file(write_csv(tmp_path / "rows.csv", rows_of(200)), tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: int(cut * len(data))])
+    with pytest.raises(ScoringError, match=name):
+        score_file(tmp_path / name, tmp_path / "out.csv", text_column="text", prefix="x_")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_broken_strings_in_parquet(tmp_path: Path) -> None:
+    broken = pa.StringArray.from_buffers(
+        2, pa.py_buffer(b"\0\0\0\0\2\0\0\0\5\0\0\0"), pa.py_buffer(b"\xff\xfeyes")
+    )
+    pq.write_table(pa.table({"note": broken, "text": broken}), tmp_path / "in.parquet")
+    for ending in ("jsonl", "csv"):
+        score_file(tmp_path / "in.parquet", tmp_path / f"out.{ending}", text_column="text")
+        rows = read_any(tmp_path / f"out.{ending}")
+        assert [(row["note"], row["status"]) for row in rows] == [
+            ("\\xff\\xfe", "broken_encoding"),
+            ("yes", "ok"),
+        ]
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "text"]), VALUES), min_size=1, max_size=6))
+def test_any_json_objects_can_be_written(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) -> None:
+    folder = tmp_path_factory.mktemp("json")
+    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    source = JsonSource([describe_file(folder / "in.jsonl")], "utf-8")
+    survey = source.survey()
+    columns = survey.schema
+    if "text" in columns.names:
+        columns = columns.set(columns.get_field_index("text"), pa.field("text", pa.string()))
+    added = pa.RecordBatch.from_pylist([{}] * len(rows), schema=answer_schema())
+    for ending in ("jsonl", "parquet", "csv"):
+        sink = open_sink(describe_file(folder / f"out.{ending}"), columns, answer_schema(), "text", ",")
+        sink.write_part(folder / "part", [(block, added) for block in source.blocks()])
+        sink.join(sink.file.path, [folder / "part"])
+        written = read_any(sink.file.path)
+        assert len(written) == len(rows) == survey.rows
+        if ending == "jsonl":
+            assert without_answers(written) == rows

@@ -1,0 +1,361 @@
+"""Runs that are killed, run into a full disk, or meet each other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escalate import Classifier, ScoringError, score_file
+from escalate.bundle import seal
+from escalate.scoring.journal import Journal
+from escalate.scoring.journal import durable_file as durable
+from tests.escalate.scoring.tables import MESSAGES, read_any, rows_of, run_score, score_command, write_csv
+
+KILLS = 20
+BAD_LINES = (b"one cell", b"1,2,3,4", b'77,"never closed', b"5,2024-01-01,", b"6,2024-01-01,\xff\xfe")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20,000 rows in four languages, of which 1 % are bad."""
+    chosen = random.Random(5)
+    path = tmp_path_factory.mktemp("large") / "large.csv"
+    lines = [b"id,day,text"]
+    for i in range(20_000):
+        if i % 100 == 50:
+            lines.append(chosen.choice(BAD_LINES))
+            continue
+        text = chosen.choice(MESSAGES) + chosen.choice(["", "\nsecond line", ' "quoted"'])
+        cells = io.StringIO(newline="")
+        csv.writer(cells, quoting=csv.QUOTE_ALL).writerow([i, f"2024-{1 + i % 12:02d}-01", text])
+        lines.append(cells.getvalue().rstrip("\r\n").encode("utf-8"))
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+@pytest.mark.parametrize(("ending", "kills"), [("csv", KILLS), ("parquet", 4), ("jsonl.gz", 2)])
+def test_killed_at_random_moments_and_resumed(ending: str, kills: int, large: Path, tmp_path: Path) -> None:
+    undisturbed = tmp_path / f"undisturbed.{ending}"
+    start = time.monotonic()
+    options = ("--text-column", "text", "--time-column", "day", "--resume")
+    finished = run_score(large, undisturbed, *options)
+    duration = time.monotonic() - start
+    assert finished.returncode == 0, finished.stderr
+    assert "200 rows without an answer" in finished.stdout
+    expected = undisturbed.read_bytes()
+
+    moments = random.Random(11)
+    killed = with_parts = done = 0
+    while killed < kills:
+        output = tmp_path / f"killed-{done}.{ending}"
+        while killed < kills and not output.exists():
+            process = subprocess.Popen(
+                score_command(large, output, *options),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            try:
+                process.wait(moments.uniform(0.1, 1.0) * duration)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                killed += 1
+                process.wait()
+                journal = output.with_name(f"{output.name}.parts") / "journal.jsonl"
+                with_parts += journal.exists() and journal.read_bytes().count(b"\n") > 1
+            _, errors = process.communicate()
+            assert process.returncode in (0, -9), errors
+        final = run_score(large, output, *options)
+        # A run that was killed in its clean-up has left nothing to resume beside its output.
+        assert final.returncode == 0 or "exists" in final.stderr, final.stderr
+        assert output.read_bytes() == expected
+        assert not output.with_name(f"{output.name}.parts").exists()
+        done += 1
+    assert with_parts >= kills // 4  # not all of them died while they still loaded the model
+    assert [row["status"] for row in read_any(undisturbed)].count("ok") == 19_800
+
+
+def copy_bundle(bundle: Path, folder: Path) -> Path:
+    """Copy a bundle under another version."""
+    shutil.copytree(bundle, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["version"] = folder.name
+    (folder / "manifest.json").write_text(json.dumps(seal(manifest)), encoding="utf-8")
+    return folder
+
+
+class Killed(BaseException):
+    """Ends a run where it stands, as a kill does."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Six parts of rows."""
+    return write_csv(tmp_path / "in.csv", rows_of(60))
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("escalate.scoring.text_sources.BLOCK_ROWS", 10)
+    monkeypatch.setattr("escalate.scoring.parts.PART_ROWS", 10)
+
+
+def stop_after(rows: int) -> Any:
+    def on_progress(done: int, total: int) -> None:
+        if done >= rows:
+            raise Killed
+
+    return on_progress
+
+
+def interrupted(source: Path, output: Path, rows: int = 30, **options: Any) -> Path:
+    """Leave an unfinished run behind and return its folder."""
+    with pytest.raises(Killed):
+        score_file(source, output, on_progress=stop_after(rows), **options)
+    assert not output.exists()
+    return output.with_name(f"{output.name}.parts")
+
+
+def asked_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the texts that the model is asked from now on."""
+    asked: list[str] = []
+    original = Classifier.predict_many
+
+    def predict_many(self: Classifier, texts: Any, workers: int = 1) -> Iterator[Any]:
+        texts = list(texts)
+        asked.extend(texts)
+        return original(self, texts, workers)
+
+    monkeypatch.setattr(Classifier, "predict_many", predict_many)
+    return asked
+
+
+def test_finished_parts_are_not_scored_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_csv(source, [{"id": str(i), "text": f"where is parcel {i} now"} for i in range(60)])
+    score_file(source, tmp_path / "whole.csv")
+    folder = interrupted(source, tmp_path / "out.csv")
+    assert len(list(folder.glob("part-*"))) == 3
+    asked = asked_of(monkeypatch)
+    summary = score_file(source, tmp_path / "out.csv", resume=True)
+    assert asked == [f"where is parcel {i} now" for i in range(30, 60)]
+    assert (summary.resumed, summary.tally.rows) == (30, 60)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not folder.exists()
+
+
+def test_the_summary_counts_the_rows_of_all_runs(source: Path, tmp_path: Path) -> None:
+    whole = score_file(source, tmp_path / "whole.csv", time_column="day").tally
+    interrupted(source, tmp_path / "out.csv", time_column="day")
+    assert score_file(source, tmp_path / "out.csv", time_column="day", resume=True).tally == whole
+
+
+@pytest.mark.parametrize("harm", ["altered", "missing", "torn journal", "part without entry"])
+def test_a_damaged_part_is_made_again(harm: str, source: Path, tmp_path: Path) -> None:
+    score_file(source, tmp_path / "whole.csv")
+    folder = interrupted(source, tmp_path / "out.csv")
+    if harm == "altered":
+        (folder / "part-000001.csv").write_bytes(b"x")
+    elif harm == "missing":
+        (folder / "part-000001.csv").unlink()
+    else:
+        journal = folder / "journal.jsonl"
+        lines = journal.read_bytes().splitlines(keepends=True)
+        journal.write_bytes(b"".join(lines[:-1]) + (lines[-1][:20] if harm == "torn journal" else b""))
+    summary = score_file(source, tmp_path / "out.csv", resume=True)
+    assert summary.resumed == (20 if "journal" in harm or "entry" in harm else 10)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"prefix": "x_"}, "--prefix was  and is x_"),
+        ({"limit": 50}, "--limit was None and is 50"),
+        ({"time_column": "day"}, "--time-column was None and is day"),
+        ({"encoding": "cp1255"}, "--encoding was utf-8 and is cp1255"),
+    ],
+)
+def test_a_changed_option_is_refused(
+    options: dict[str, Any], named: str, source: Path, tmp_path: Path
+) -> None:
+    folder = interrupted(source, tmp_path / "out.csv", text_column="text")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ScoringError, match="cannot be resumed") as error:
+        score_file(source, tmp_path / "out.csv", resume=True, text_column="text", **options)
+    assert named in str(error.value)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_changed_input_is_refused(source: Path, tmp_path: Path) -> None:
+    interrupted(source, tmp_path / "out.csv")
+    data = source.read_bytes()
+    source.write_bytes(data.replace(b"parcel", b"letter"))  # of the same size
+    with pytest.raises(ScoringError, match=r"these changed: input in\.csv was .* bytes with SHA-256"):
+        score_file(source, tmp_path / "out.csv", resume=True)
+    source.write_bytes(data)
+    assert score_file(source, tmp_path / "out.csv", resume=True).resumed == 30
+
+
+def test_a_file_more_in_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_csv(tmp_path / "in" / "a.csv", rows_of(60))
+    interrupted(tmp_path / "in", tmp_path / "out.csv")
+    write_csv(tmp_path / "in" / "b.csv", rows_of(60))
+    with pytest.raises(ScoringError, match=r"input b\.csv is new"):
+        score_file(tmp_path / "in", tmp_path / "out.csv", resume=True)
+
+
+def test_a_changed_model_and_policy_are_refused(source: Path, tmp_path: Path, released: Path) -> None:
+    interrupted(source, tmp_path / "out.csv")
+    policy = json.loads((released / "manifest.json").read_text(encoding="utf-8"))["policy"]
+    policy["unsupported"] = "escalate"
+    (tmp_path / "policy.json").write_text(json.dumps(policy), encoding="utf-8")
+    with pytest.raises(ScoringError, match=r"policy unsupported was .* and is escalate"):
+        score_file(source, tmp_path / "out.csv", resume=True, policy=tmp_path / "policy.json")
+    other = copy_bundle(released, tmp_path / "other")
+    with pytest.raises(ScoringError, match=r"model version was .* and is other"):
+        score_file(source, tmp_path / "out.csv", resume=True, model=other)
+
+
+def test_input_written_to_while_it_is_read(source: Path, tmp_path: Path) -> None:
+    def on_progress(done: int, total: int) -> None:
+        if done == 30:
+            with source.open("ab") as stream:
+                stream.write(b"00060,2024-01-01,more\n")
+
+    with pytest.raises(ScoringError, match=r"in\.csv changed while it was read"):
+        score_file(source, tmp_path / "out.csv", on_progress=on_progress)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_killed_between_the_name_and_the_cleaning(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: object) -> None:
+        raise Killed
+
+    def start_without_removing(journal: Journal, binding: Any) -> None:
+        line = json.dumps({"format": 1, "binding": binding})
+        (journal.folder / "journal.jsonl").write_text(line + "\n", encoding="utf-8")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("escalate.scoring.journal.Journal.start", start_without_removing)
+        patch.setattr("escalate.scoring.journal.Journal.remove", killed)
+        with pytest.raises(Killed):
+            score_file(source, tmp_path / "out.csv")
+    data = (tmp_path / "out.csv").read_bytes()
+    assert (tmp_path / "out.csv.parts").is_dir()
+    assert score_file(source, tmp_path / "out.csv", resume=True).resumed == 60
+    assert (tmp_path / "out.csv").read_bytes() == data
+    assert not (tmp_path / "out.csv.parts").exists()
+
+
+def test_what_exists_is_not_overwritten_without_being_told(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    output.write_text("precious", encoding="utf-8")
+    for resume in (False, True):
+        with pytest.raises(ScoringError, match="--overwrite"):
+            score_file(source, output, resume=resume)
+    assert output.read_text(encoding="utf-8") == "precious"
+    with pytest.raises(Killed):
+        score_file(source, output, overwrite=True, on_progress=stop_after(30))
+    assert output.read_text(encoding="utf-8") == "precious"
+    with pytest.raises(ScoringError, match="not of this run"):
+        score_file(source, output, resume=True)
+    assert score_file(source, output, resume=True, overwrite=True).resumed == 30
+    assert len(read_any(output)) == 60
+
+
+def test_an_unfinished_run_is_not_lost_by_accident(source: Path, tmp_path: Path) -> None:
+    interrupted(source, tmp_path / "out.csv")
+    with pytest.raises(ScoringError, match="--resume"):
+        score_file(source, tmp_path / "out.csv")
+    assert score_file(source, tmp_path / "out.csv", overwrite=True).resumed == 0
+
+
+def test_a_run_that_fails_before_its_first_part_leaves_nothing(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", [{"id": "1", "text": ""}, *[{"id": "2", "text": "b c"}] * 20])
+    with pytest.raises(ScoringError, match=r"in\.csv, row 1 \(id 1\): missing_text"):
+        score_file(source, tmp_path / "out.csv", text_column="text", id_column="id", strict=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
+
+
+def test_strict_also_sees_the_bad_rows_of_an_earlier_run(tmp_path: Path) -> None:
+    rows = rows_of(60)
+    rows[14]["text"] = ""
+    source = write_csv(tmp_path / "in.csv", rows)
+    interrupted(source, tmp_path / "out.csv", text_column="text")
+    with pytest.raises(ScoringError, match=r"row 15: missing_text"):
+        score_file(source, tmp_path / "out.csv", text_column="text", resume=True, strict=True)
+
+
+def test_two_runs_on_one_output_exclude_each_other(source: Path, tmp_path: Path) -> None:
+    refused = []
+
+    def on_progress(done: int, total: int) -> None:
+        if done == 30:
+            other = run_score(source, tmp_path / "out.csv", "--resume", "--overwrite")
+            refused.append((other.returncode, other.stderr))
+
+    score_file(source, tmp_path / "out.csv", on_progress=on_progress)
+    [(code, errors)] = refused
+    assert code == 1
+    assert "another run is writing" in errors
+    assert len(read_any(tmp_path / "out.csv")) == 60
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_full_disk_keeps_the_finished_parts(ending: str, large: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: parts fit, the joined output does not."""
+    undisturbed, output = tmp_path / f"undisturbed.{ending}", tmp_path / f"out.{ending}"
+    assert run_score(large, undisturbed, "--text-column", "text").returncode == 0
+    limit = undisturbed.stat().st_size * 2 // 3
+    command = score_command(large, output, "--text-column", "text")
+    full = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert full.returncode == 1
+    assert full.stderr.strip().splitlines()[-1].startswith("escalate: cannot write")
+    assert "File too large; 20,000 of 20,000 rows are done and kept in" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert not output.exists()
+    resumed = run_score(large, output, "--text-column", "text", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "20,000 rows in" in resumed.stdout
+    assert " 0 of them now" in resumed.stdout
+    assert output.read_bytes() == undisturbed.read_bytes()
+
+
+def test_a_disk_that_fills_in_the_middle(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_file(source, tmp_path / "whole.csv")
+
+    def durable_file(path: Path, *arguments: Any) -> Any:
+        if path.name == "part-000004.csv":
+            raise OSError(28, "No space left on device", str(path))
+        return durable(path, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("escalate.scoring.parts.durable_file", durable_file)
+        with pytest.raises(ScoringError, match=r"No space left on device; 40 of 60 rows are done and kept"):
+            score_file(source, tmp_path / "out.csv")
+    assert score_file(source, tmp_path / "out.csv", resume=True).resumed == 40
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
