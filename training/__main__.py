@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from training.commands import corpus, model
+from training.commands import corpus, evaluation, feedback, fitting, model, policy, tickets
 
 app = typer.Typer(
     name="training",
@@ -18,11 +18,15 @@ for command in (
     corpus.validate,
     corpus.split,
     corpus.datasheet,
-    model.train,
+    tickets.label_errors,
+    fitting.train,
     model.export,
-    model.evaluate,
+    evaluation.evaluate,
     model.release,
     model.benchmark,
+    model.benchmark_scoring,
+    policy.thresholds,
+    feedback.feedback,
 ):
     app.command()(command)
 

@@ -11,6 +11,10 @@ class CorpusError(TrainingError):
     """A corpus file cannot be used; the message lists files and rows."""
 
 
+class TicketsError(CorpusError):
+    """A data scientist's own tickets cannot be used; the message names source, row or column."""
+
+
 class ExportError(TrainingError):
     """A bundle cannot be written, or is not fit to be served."""
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from training.commands.common import FolderArgument, or_exit
-from training.corpus.messages import CORPUS, read_messages
+from training.corpus.messages import CORPUS, SPLITS, read_messages
+from training.tickets.columns import Columns
+from training.tickets.options import takes_columns
+
+if TYPE_CHECKING:
+    from training.corpus.validation import Report
 
 
+@takes_columns
 def validate(
-    folder: FolderArgument = CORPUS,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Folder of the corpus, or your own tickets: a CSV, JSON-lines or Parquet file, a folder "
+            "that `datasets` reads, or a hub id.",
+            show_default="data",
+        ),
+    ] = str(CORPUS),
     targets: Annotated[
         bool | None,
         typer.Option(
@@ -30,18 +43,22 @@ def validate(
         ),
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers.")] = None,
+    *,
+    columns: Columns,
 ) -> None:
-    """Check a corpus: print its numbers and what is wrong with it; exit code 1 for errors."""
+    """Check a corpus or your own tickets: numbers, and what is wrong or risky; exit code 1 for errors."""
+    corpus = _is_corpus(Path(source))
+    if corpus and columns != Columns():
+        raise typer.BadParameter(
+            f"{source} is a corpus, whose columns have fixed names; leave out its options"
+        )
+    if not corpus and (targets is not None or held_out is not None):
+        raise typer.BadParameter("--targets and --held-out are for a corpus; leave them out for own tickets")
 
     def action() -> bool:
-        from training.corpus import validation
-        from training.corpus.targets import Targets
         from training.files import write_whole
 
-        strict = folder.resolve() == CORPUS if targets is None else targets
-        other = validation.HELD_OUT if held_out is None and validation.HELD_OUT.is_dir() else held_out
-        report = validation.check_corpus(folder, Targets() if strict else None, other)
-        validation.print_report(report, Console())
+        report = _report_on_corpus(Path(source), targets, held_out) if corpus else _report_on(source, columns)
         if json_file is not None:
             write_whole(json_file, report.to_json())
         return report.failed
@@ -76,3 +93,28 @@ def datasheet(folder: FolderArgument = CORPUS) -> None:
             Console().print(f"wrote {path}")
 
     or_exit(action)
+
+
+def _is_corpus(folder: Path) -> bool:
+    """Tell a corpus from a folder of tickets; a dataset with splits that was saved has folders too."""
+    splits = any((folder / split).is_dir() for split in SPLITS)
+    return splits and not (folder / "dataset_dict.json").is_file()
+
+
+def _report_on_corpus(folder: Path, targets: bool | None, held_out: Path | None) -> Report:
+    from training.corpus import validation
+    from training.corpus.targets import Targets
+
+    strict = folder.resolve() == CORPUS if targets is None else targets
+    other = validation.HELD_OUT if held_out is None and validation.HELD_OUT.is_dir() else held_out
+    report = validation.check_corpus(folder, Targets() if strict else None, other)
+    validation.print_report(report, Console())
+    return report
+
+
+def _report_on(source: str, columns: Columns) -> Report:
+    from training.tickets import validation
+
+    found = validation.check_tickets(source, columns)
+    validation.print_report(found, Console())
+    return found.report

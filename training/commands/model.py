@@ -11,22 +11,10 @@ from rich.console import Console
 
 from escalate.bundle import released_bundle
 from escalate.version import RELEASED_MODEL
-from training.commands.common import RUN, CorpusOption, RecipeOption, RunOption, or_exit
+from training.commands.common import RUN, CorpusOption, RunOption, or_exit
 from training.corpus.messages import CORPUS
-from training.fitting.recipe import RECIPE, read_recipe
 
 MODELS: Final = Path(__file__).resolve().parents[2] / "models"
-
-
-def train(run: RunOption = RUN, corpus: CorpusOption = CORPUS, recipe: RecipeOption = RECIPE) -> None:
-    """Train on the train split of a corpus."""
-
-    def action() -> None:
-        from training.fitting import pipeline
-
-        pipeline.train(corpus, read_recipe(recipe), run)
-
-    or_exit(action)
 
 
 def export(
@@ -48,34 +36,20 @@ def export(
     or_exit(action)
 
 
-def evaluate(
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a bundle.", show_default="the released model")
-    ] = None,
-    corpus: CorpusOption = CORPUS,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder the report goes into.", show_default="report in the model's folder"),
-    ] = None,
-) -> None:
-    """Measure a bundle on the test split: REPORT.md, report.json and figures."""
-
-    def action() -> None:
-        from training.evaluation.report import write_report
-
-        bundle = model or released_bundle()
-        Console().print(f"wrote {write_report(bundle, corpus, out or bundle / 'report')}")
-
-    or_exit(action)
-
-
 def release(
     candidate: Annotated[Path, typer.Argument(help="Folder of the candidate's bundle.")],
     against: Annotated[
         Path | None,
         typer.Option(help="Folder of the bundle to compare with.", show_default="the released model"),
     ] = None,
-    corpus: CorpusOption = CORPUS,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(
+            "--corpus",
+            help="Folder with the test split to compare on, such as runs/mine/corpus.",
+            show_default="the one that the candidate was trained with",
+        ),
+    ] = None,
     models: Annotated[Path, typer.Option(help="Folder of the released bundles.")] = MODELS,
     day: Annotated[
         datetime | None,
@@ -91,10 +65,10 @@ def release(
     """Release a candidate that is not worse than the shipped model; exit code 1 where it is."""
 
     def action() -> None:
-        from training.release.gate import publish, show, try_candidate
+        from training.release.gate import corpus_to_judge_by, publish, show, try_candidate
 
         console = Console()
-        trial = try_candidate(candidate, corpus, against)
+        trial = try_candidate(candidate, corpus or corpus_to_judge_by(candidate), against)
         show(trial, console)
         released = (day or datetime.now()).date()
         folder = publish(trial, models, released, first=first, accept_losses=accept_losses)
@@ -119,5 +93,21 @@ def benchmark(
         from training.benchmark import print_benchmark, run_benchmark
 
         print_benchmark(run_benchmark(model or released_bundle(), corpus), Console())
+
+    or_exit(action)
+
+
+def benchmark_scoring(
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Folder of a bundle; without it the released one.")
+    ] = None,
+    corpus: CorpusOption = CORPUS,
+) -> None:
+    """Time the scoring of files beside bare ``predict_many``, and measure its memory."""
+
+    def action() -> None:
+        from training.scoring_benchmark import print_scoring_benchmark, run_scoring_benchmark
+
+        print_scoring_benchmark(run_scoring_benchmark(model or released_bundle(), corpus), Console())
 
     or_exit(action)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.tickets.personal_data import KINDS, count_personal_data
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "kind"),
+    [
+        ("write to jana.novakova@example.cz please", "cs", "e-mail"),
+        ("účet CZ65 0800 0000 1920 0014 5399 prosím", "cs", "IBAN"),
+        ("my card is 4111 1111 1111 1111", "en", "card number"),
+        ("card 5555-5555-5555-4444 was charged", "en", "card number"),
+        ("תעודת זהות 039337423", "he", "Israeli identity number"),
+        ("rodné číslo 710319/2745", "cs", "Czech birth number"),
+        ("الرقم القومي ٢٩٠٠١٠١٠١٢٣٤٥٦", "ar", "Egyptian national id"),
+        ("الهوية 1000000008", "ar", "Saudi national id"),
+        ("volejte 731 204 118", "cs", "phone number"),
+        ("תתקשרו ל 052-3456789", "he", "phone number"),
+        ("call +44 20 7946 0958", "en", "phone number"),
+    ],
+)
+def test_each_kind_is_counted_once(text: str, language: str, kind: str) -> None:
+    assert count_personal_data(text, language) == {kind: 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("my card is 4111 1111 1111 1112", "en"),
+        ("תעודת זהות 123456789", "he"),
+        ("rodné číslo 710319/2746", "cs"),
+        ("الرقم ٢٩٠١٣٠١٠١٢٣٤٥٦", "ar"),
+        ("účet CZ66 0800 0000 1920 0014 5399", "cs"),
+        ("order 1111111111111111", "en"),
+        ("at 10:30 on 2025-03-01, 3 pieces for 1,290.00", "en"),
+        ("user@", "en"),
+    ],
+)
+def test_other_numbers_are_not_counted(text: str, language: str) -> None:
+    assert not count_personal_data(text, language)
+
+
+def test_several_kinds_in_one_text_are_counted_apart() -> None:
+    text = "a@example.com, b@example.com; 4111111111111111; call 650-253-0000"
+    assert count_personal_data(text, "en") == {"e-mail": 2, "card number": 1, "phone number": 1}
+
+
+@given(st.text(), st.sampled_from(["he", "ar", "cs", "en", "other"]))
+def test_any_text_is_counted(text: str, language: str) -> None:
+    counts = count_personal_data(text, language)
+    assert set(counts) <= set(KINDS)
+
+
+@pytest.mark.parametrize("piece", ["1", "a", "a.", "1 ", "@", "GB82"])
+def test_time_grows_with_the_text_only(piece: str) -> None:
+    def seconds(length: int) -> float:
+        start = time.process_time()
+        count_personal_data(piece * length + "@ 1234567", "en")
+        return time.process_time() - start
+
+    assert seconds(16_000) < 40 * (seconds(2_000) + 0.01)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escalate.text import normalise
+from tests.training.making import make_message
+from tests.training.tickets.making import text_of
+from training.corpus.messages import Message
+from training.errors import TicketsError
+from training.tickets.reading import Tickets
+from training.tickets.splitting import Split, split_tickets
+
+_START = datetime(2025, 1, 1, tzinfo=timezone.utc)
+
+
+def make_tickets(messages: list[Message], *columns: str, days: list[int | None] | None = None) -> Tickets:
+    times = [None] * len(messages) if days is None else days
+    return Tickets(
+        messages=tuple(messages),
+        times=tuple(None if day is None else _START + timedelta(days=day) for day in times),
+        rows=tuple(range(2, len(messages) + 2)),
+        source="t.csv",
+        columns={"text": "text", **{name: name for name in columns}},
+    )
+
+
+def ninety(**fields: object) -> list[Message]:
+    return [make_message(n, text=text_of(n), **{"group": None, **fields}) for n in range(90)]
+
+
+def parts(split: Split) -> list[tuple[Message, ...]]:
+    return [split.train, split.validation, split.test]
+
+
+def test_random_split_is_complete_seeded_and_balanced() -> None:
+    tickets = make_tickets(ninety())
+    split = split_tickets(tickets)
+    assert split.method == "random"
+    assert "no group column and there is no time" in split.reason
+    assert sorted(m.id for part in parts(split) for m in part) == sorted(m.id for m in tickets.messages)
+    assert [len(part) for part in parts(split)] == [72, 9, 9]
+    for part in parts(split):
+        assert abs(sum(m.complexity or 0 for m in part) / len(part) - 0.5) < 0.2
+    assert split_tickets(tickets) == split
+    assert split_tickets(tickets, seed=2).test != split.test
+
+
+def test_groups_stay_together() -> None:
+    messages = [make_message(n, text=text_of(n), group=f"g{n // 3}") for n in range(90)]
+    split = split_tickets(make_tickets(messages, "group", "time", days=list(range(90))))
+    assert split.method == "group"
+    groups = [{m.group for m in part} for part in parts(split)]
+    assert not groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
+    assert all(groups)
+
+
+def test_the_test_split_is_the_latest() -> None:
+    days: list[int | None] = [(7 * n) % 90 for n in range(90)]
+    split = split_tickets(make_tickets(ninety(), "time", days=days))
+    assert split.method == "time"
+    order = {f"m-{n}": days[n] for n in range(90)}
+    spans = [sorted(order[m.id] or 0 for m in part) for part in parts(split)]
+    assert spans[0][-1] < spans[1][0] <= spans[1][-1] < spans[2][0]
+
+
+def test_missing_times_lead_to_a_random_split() -> None:
+    tickets = make_tickets(ninety(), "time", days=[None, *range(89)])
+    split = split_tickets(tickets)
+    assert split.method == "random"
+    assert "a time is missing in 1" in split.reason
+    with pytest.raises(TicketsError, match="no time in 1 rows"):
+        split_tickets(tickets, "time")
+
+
+@given(st.lists(st.integers(0, 29), min_size=40, max_size=80), st.sampled_from(["time", "random", "group"]))
+@settings(max_examples=40, deadline=None)
+def test_equal_texts_never_cross(numbers: list[int], method: str) -> None:
+    messages = [
+        make_message(n, text=text_of(number) + "!" * (n % 2), group=None) for n, number in enumerate(numbers)
+    ]
+    tickets = make_tickets(messages, "group", "time", days=list(range(len(messages))))
+    try:
+        split = split_tickets(tickets, method)
+    except TicketsError:
+        return
+    seen = [{normalise(m.text).rstrip("!") for m in part} for part in parts(split)]
+    assert not seen[0] & seen[1]
+    assert not seen[0] & seen[2]
+    assert not seen[1] & seen[2]
+    assert sum(len(part) for part in parts(split)) == len(messages)
+
+
+def test_what_cannot_be_split_says_what_is_needed() -> None:
+    with pytest.raises(TicketsError, match="only 3 messages; at least 10 are needed"):
+        split_tickets(make_tickets(ninety()[:3]))
+    with pytest.raises(TicketsError, match="90 messages but only 1 that are not of one group"):
+        split_tickets(make_tickets(ninety(group="a"), "group"))
+    with pytest.raises(TicketsError, match="leaves train, validation or test empty"):
+        split_tickets(make_tickets(ninety(), "time", days=[1] * 90))
+    with pytest.raises(TicketsError, match="no column for --group"):
+        split_tickets(make_tickets(ninety()), "group")
+    with pytest.raises(TicketsError, match="no split by 'day'; choose one of group, time, random"):
+        split_tickets(make_tickets(ninety()), "day")

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.training.tickets.making import HEADER, make_rows, run, write_rows
+from training.tickets.label_checks import recall_interval
+
+
+def test_good_tickets_pass_and_show_what_was_taken(tmp_path: Path) -> None:
+    rows = [[*row, f"2025-01-{1 + n % 28:02}"] for n, row in enumerate(make_rows(90))]
+    path = write_rows(tmp_path / "t.csv", rows, [*HEADER, "created"])
+    code, output = run("validate", path, "--time", "created", "--json", tmp_path / "report.json")
+    assert code == 0
+    assert "time from 'created'" in output
+    assert "Split by time (created)" in output
+    assert "Times: 90 messages from 2025-01-01 to 2025-01-28." in output
+    numbers = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["numbers"]
+    assert numbers["labels"]["en"]["complexity"] == {"yes": 45, "no": 45, "unknown": 0}
+    assert numbers["split"]["split"]["method"] == "time"
+
+
+def test_risky_tickets_are_warned_of(tmp_path: Path) -> None:
+    rows = make_rows(90)
+    rows[1][1] = rows[0][1].upper()
+    rows[2][1] = "write to someone@example.com or 4111 1111 1111 1111"
+    rows[3][1] = "řekněte mi prosím, kde mÅ¯Å¾u najÃ­t fakturu"
+    rows[4][1] = "Где моя посылка?"
+    rows[4][2] = "ru"
+    rows[5][1] = "أين الطلب الذي دفعت ثمنه"
+    rows[6][1] = ""
+    code, output = run("validate", write_rows(tmp_path / "t.csv", rows), "--json", tmp_path / "report.json")
+    assert code == 0
+    assert "equal texts with different labels of complexity: 1 (rows 2, 3)" in output
+    assert "1 e-mail in row 4: mask them" in output
+    assert "1 card number in row 4" in output
+    assert "decoded with a wrong encoding, it seems: row 5;" in output
+    assert "or without words, so that labels are not used: row 6" in output
+    assert "the letters contradict the language in row 7:" in output
+    assert "left out, because there is no text: row 8" in output
+    assert (
+        "en complexity: 45 yes and 43 no are too few to calibrate (50 of each are wanted) and too few"
+        in output
+    )
+    report = (tmp_path / "report.json").read_text(encoding="utf-8")
+    for private in ("someone@example.com", "4111"):
+        assert private not in output + report
+    assert json.loads(report)["numbers"]["personal_data"]["e-mail"] == {"found": 1, "rows": [4]}
+
+
+def test_a_label_that_follows_the_length_is_warned_of(tmp_path: Path) -> None:
+    rows = make_rows(90)
+    for row in rows:
+        row[1] = row[1] + " and" * 8 * int(row[4])
+    _, output = run("validate", write_rows(tmp_path / "t.csv", rows))
+    assert "en: the number of words alone tells negative_sentiment with an AUC of 1.00" in output
+
+
+def test_many_duplicates_are_warned_of(tmp_path: Path) -> None:
+    rows = make_rows(60)
+    for row in rows[:10]:
+        row[1] = "the very same template text"
+    _, output = run("validate", write_rows(tmp_path / "t.csv", rows))
+    assert "16.7% of the messages have an equal (10) or nearly equal (0) text" in output
+
+
+def test_a_constant_label_is_an_error_and_can_be_left_out(tmp_path: Path) -> None:
+    rows = make_rows(60)
+    for row in rows:
+        row[5] = "0"
+    path = write_rows(tmp_path / "t.csv", rows)
+    code, output = run("validate", path)
+    assert code == 1
+    assert "'human_requested' (human_requested) is constant: all 60 labels are 0" in output
+    assert run("validate", path, "--human-requested", "")[0] == 0
+
+
+def test_tickets_without_labels_are_an_error(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "t.csv", [row[:3] for row in make_rows(20)], HEADER[:3])
+    code, output = run("validate", path)
+    assert code == 1
+    assert "there is no label column; name at least one with --complexity" in output
+    path = write_rows(tmp_path / "e.csv", [[*row[:3], "", "", ""] for row in make_rows(20)])
+    code, output = run("validate", path)
+    assert code == 1
+    assert "'complexity' (complexity) has no label" in output
+
+
+def test_three_rows_are_too_few(tmp_path: Path) -> None:
+    code, output = run("validate", write_rows(tmp_path / "t.csv", make_rows(3)))
+    assert code == 1
+    assert "only 3 messages; at least 10 are needed for train, validation, test" in output
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (b"id,text\n1,a b\n", ["--text", "body"], "no column 'body' for --text; the columns are: id, text"),
+        (b"id,body\n1,a b\n", [], "no column 'text' for --text; the columns are: id, body"),
+        (b"text,complexity\na b,perhaps\n", [], "row 2, column 'complexity' is 'perhaps': it must be 0 or 1"),
+        (b"", [], "is empty; its first row must name the columns"),
+        (b"id,text\n1,a\n1,b\n", [], "row 3, column 'id' is '1': row 2 has it too"),
+        ("text\nčau\n".encode() + b"\xe8au\n", [], "mixes encodings: row 3 is not UTF-8"),
+        (b"text\na\n", ["--encoding", "klingon"], "there is no encoding 'klingon'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "label-errors"])
+def test_broken_files_end_in_one_sentence(
+    tmp_path: Path, command: str, data: bytes, options: list[str], message: str
+) -> None:
+    (tmp_path / "t.csv").write_bytes(data)
+    out = tmp_path / "out.csv"
+    code, output = run(
+        command, tmp_path / "t.csv", "--json" if command == "validate" else "--out", out, *options
+    )
+    assert code == 1
+    assert message in output
+    assert len(output.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_options_of_the_other_kind_of_data_are_refused(tmp_path: Path) -> None:
+    code, output = run("validate", write_rows(tmp_path / "t.csv", make_rows(20)), "--targets")
+    assert code == 2
+    assert "for a corpus" in output
+    (tmp_path / "train").mkdir()
+    code, output = run("validate", tmp_path, "--text", "body")
+    assert code == 2
+    assert "is a corpus" in output
+    code, output = run("validate", tmp_path / "t.csv", "--cut", "3")
+    assert code == 2
+    assert "OUTPUT=SCORE" in output
+
+
+def test_recall_intervals_shrink_with_the_number() -> None:
+    assert recall_interval(0) == (0, 1)
+    low, high = recall_interval(100)  # 0.711 to 0.867 in Wilson's tables
+    assert (round(low, 3), round(high, 3)) == (0.711, 0.867)

@@ -1,0 +1,129 @@
+"""The command that reads agents' verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.commands.common import CorpusOption, or_exit
+from training.corpus.messages import CORPUS
+from training.tickets.columns import Columns
+from training.tickets.options import (
+    DelimiterOption,
+    EncodingOption,
+    IdOption,
+    LanguageOption,
+    TextOption,
+    TimeFormatOption,
+    TimeOption,
+)
+
+_PANEL = "Columns of your tickets"
+_RULE = "When retraining is due"
+
+
+def feedback(
+    verdicts: Annotated[
+        str,
+        typer.Argument(
+            help="Past decisions: a CSV, JSON-lines or Parquet file, a `datasets` folder or hub id."
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the bundle that scores where the file holds no probabilities.",
+            show_default="the released model",
+        ),
+    ] = None,
+    corpus: CorpusOption = CORPUS,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for the report with figures.", show_default="none")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            help="Unit of the figures over time: week or month.",
+            show_default="week up to half a year, else month",
+        ),
+    ] = None,
+    recent_days: Annotated[
+        int,
+        typer.Option(min=1, help="Days before the last decision that are recent.", rich_help_panel=_RULE),
+    ] = 28,
+    drop: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="By how much agreement must have fallen (0..1).", rich_help_panel=_RULE
+        ),
+    ] = 0.05,
+    error: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="How far calibration error must be above chance (0..1).", rich_help_panel=_RULE
+        ),
+    ] = 0.05,
+    action: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of what was done: continue, offer or escalate.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "action",
+    verdict: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of whether it should have been escalated: yes, no, or empty where nobody judged.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "should_escalate",
+    scores: Annotated[
+        str,
+        typer.Option(
+            metavar="PREFIX",
+            help="Prefix of the columns that `escalate score` added.",
+            show_default="none",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "",
+    text: TextOption = "text",
+    id: IdOption = None,  # noqa: A002 - the name of the option
+    language: LanguageOption = None,
+    time: TimeOption = None,
+    time_format: TimeFormatOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+) -> None:
+    """Report drift from agents' verdicts on past decisions, and whether retraining is due."""
+    if period not in (None, "week", "month"):
+        raise typer.BadParameter(f"{period!r} is not week or month", param_hint="--period")
+
+    def run() -> None:
+        from training.feedback.drift import measure_drift
+        from training.feedback.report import show, write_report
+        from training.feedback.retraining import Rule
+        from training.feedback.verdicts import DecisionColumns, read_verdicts
+
+        columns = Columns(
+            text=text,
+            id=id,
+            language=language,
+            time=time,
+            time_format=time_format,
+            encoding=encoding,
+            delimiter="\t" if delimiter in ("\\t", "tab") else delimiter,
+        )
+        read = read_verdicts(verdicts, columns, DecisionColumns(action, verdict, scores), model)
+        rule = Rule(drop=drop, error=error, recent_days=recent_days)
+        drift = measure_drift(read, model, corpus, rule, period)
+        console = Console()
+        show(drift.numbers, console)
+        if report is not None:
+            console.print(f"wrote {write_report(drift, report)}", markup=False, soft_wrap=True)
+
+    or_exit(run)

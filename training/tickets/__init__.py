@@ -1,0 +1,1 @@
+"""A data scientist's own tickets: reading, checking, splitting, and labels that look wrong."""

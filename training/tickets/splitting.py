@@ -1,0 +1,168 @@
+"""Splits own tickets into train, validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from random import Random
+from typing import Final, Literal
+
+from scipy.cluster.hierarchy import DisjointSet
+
+from escalate.policy import OUTPUTS
+from escalate.text import normalise
+from training.corpus.messages import SPLITS, Message
+from training.corpus.near_duplicates import near_duplicates
+from training.corpus.splitting import SHARES
+from training.errors import TicketsError
+from training.tickets.reading import Tickets
+
+Method = Literal["group", "time", "random"]
+METHODS: Final[tuple[Method, ...]] = ("group", "time", "random")
+
+FEWEST: Final = 10
+"""Fewest messages, or sets of messages that belong together, that can be split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Messages in three parts; equal and nearly equal texts are in one part.
+
+    Attributes:
+        train: To learn from.
+        validation: To choose and calibrate with.
+        test: To measure with.
+        method: How they were split.
+        reason: Why so, in one sentence.
+    """
+
+    train: tuple[Message, ...]
+    validation: tuple[Message, ...]
+    test: tuple[Message, ...]
+    method: Method
+    reason: str
+
+
+def split_tickets(tickets: Tickets, method: str | None = None, seed: int = 1) -> Split:
+    """Split tickets 80/10/10 by group where there are groups, else by time, else at random.
+
+    Whatever the method, equal and nearly equal texts and messages of one group stay together. By time,
+    they count as what came first of them; the test split is what came last. By group and at random,
+    the splits resemble each other in languages and labels.
+
+    Args:
+        tickets: The tickets.
+        method: One of ``METHODS``; None to choose.
+        seed: Seed of the assignment by group and at random.
+
+    Raises:
+        TicketsError: A split would be empty, or there is no column for the method.
+    """
+    chosen, reason = _choose(tickets, method)
+    parts = related(tickets.messages)
+    if len(parts) < FEWEST:
+        raise TicketsError(f"{tickets.source} has {_too_few(len(tickets.messages), len(parts))}")
+    if chosen == "time":
+        times = [time for time in tickets.times if time is not None]
+        assigned = _by_time(parts, times)
+    else:
+        assigned = _alike(parts, tickets.messages, seed)
+    train, validation, test = (
+        tuple(m for m, split in zip(tickets.messages, assigned, strict=True) if split == i) for i in range(3)
+    )
+    if not (train and validation and test):
+        raise TicketsError(
+            f"{tickets.source}: a split by {chosen} leaves train, validation or test empty, because too many "
+            "messages belong together or came at one time; choose another split, such as random"
+        )
+    return Split(train, validation, test, chosen, reason)
+
+
+def related(messages: Sequence[Message]) -> list[list[int]]:
+    """Return the positions of messages in sets that share a group or nearly a text with no other set.
+
+    The sets and the positions in them are in the order of the messages.
+    """
+    sets: DisjointSet = DisjointSet(range(len(messages)))
+    first: dict[tuple[str, str], int] = {}
+    texts = [normalise(message.text) for message in messages]
+    for i, (message, text) in enumerate(zip(messages, texts, strict=True)):
+        sets.merge(i, first.setdefault(("text", text), i))
+        if message.group is not None:
+            sets.merge(i, first.setdefault(("group", message.group), i))
+    for found in near_duplicates(texts):
+        sets.merge(first["text", found.first], first["text", found.second])
+    return sorted(sorted(subset) for subset in sets.subsets())
+
+
+def _choose(tickets: Tickets, method: str | None) -> tuple[Method, str]:
+    """Return the method and the sentence that says why."""
+    groups = "group" in tickets.columns
+    without_time = sum(time is None for time in tickets.times)
+    timed = "time" in tickets.columns and not without_time
+    if method is None:
+        if groups:
+            return "group", f"Split by group: no {tickets.columns['group']} is in two splits."
+        if timed:
+            return "time", f"Split by time ({tickets.columns['time']}): the test split is what came last."
+        missing = (
+            f"a time is missing in {without_time:,}" if "time" in tickets.columns else "there is no time"
+        )
+        return "random", f"Split at random: there is no group column and {missing}."
+    if method not in METHODS:
+        raise TicketsError(f"there is no split by {method!r}; choose one of {', '.join(METHODS)}")
+    if method == "group" and not groups:
+        raise TicketsError(f"{tickets.source} has no column for --group, so it cannot be split by group")
+    if method == "time" and not timed:
+        missing = f"no time in {without_time:,} rows" if "time" in tickets.columns else "no column for --time"
+        raise TicketsError(f"{tickets.source} has {missing}, so it cannot be split by time")
+    return next(known for known in METHODS if known == method), f"Split by {method}, as asked for."
+
+
+def _by_time(parts: Sequence[Sequence[int]], times: Sequence[datetime]) -> list[int]:
+    """Return the split of every message: sets by their first time, the last 10 % to the test split."""
+    assigned = [0] * len(times)
+    before = 0
+    first = sorted((min(times[i] for i in part), part) for part in parts)
+    # Messages of one moment stay in one split, or the later split would be no later.
+    for _, moment in groupby(first, key=lambda item: item[0]):
+        together = [i for _, part in moment for i in part]
+        share = (before + len(together) / 2) / len(times)
+        split = 0 if share < SHARES[0] else 1 if share < SHARES[0] + SHARES[1] else 2
+        for i in together:
+            assigned[i] = split
+        before += len(together)
+    return assigned
+
+
+def _alike(parts: Sequence[Sequence[int]], messages: Sequence[Message], seed: int) -> list[int]:
+    """Return the split of every message: sets ordered by language and labels go where most is missing.
+
+    A set larger than the test split should be is for training.
+    """
+    random = Random(seed)
+    largest = max(1, SHARES[2] * len(messages))
+    assigned = [0] * len(messages)
+    sizes = [0, 0, 0]
+    for _, _, part in sorted((_kind(messages[part[0]]), random.random(), part) for part in parts):
+        taken = sum(sizes) + len(part)
+        missing = [share * taken - size for share, size in zip(SHARES, sizes, strict=True)]
+        split = missing.index(max(missing)) if len(part) <= largest else 0
+        sizes[split] += len(part)
+        for i in part:
+            assigned[i] = split
+    return assigned
+
+
+def _kind(message: Message) -> str:
+    labels = ("?" if message.label(output) is None else str(message.label(output)) for output in OUTPUTS)
+    return "".join((message.language, *labels))
+
+
+def _too_few(messages: int, parts: int) -> str:
+    few = f"only {messages} message{'' if messages == 1 else 's'}"
+    if messages >= FEWEST:
+        few = f"{messages:,} messages but only {parts} that are not of one group or nearly equal"
+    return f"{few}; at least {FEWEST} are needed for {', '.join(SPLITS)}"
