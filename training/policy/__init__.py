@@ -1,0 +1,1 @@
+"""The policy of a bundle, chosen from costs, capacity or a recall to hold."""
