@@ -12,7 +12,7 @@ from escalate.errors import ScoringError
 from escalate.scoring.answers import Status, read_text, read_texts
 from escalate.scoring.csv_rows import Malformed
 from escalate.scoring.files import TableFile
-from escalate.scoring.values import json_ready, to_array
+from escalate.scoring.values import json_ready, to_array, with_schema
 
 Record = dict[str, Any]
 """A row by column names, its values as JSON knows them."""
@@ -142,7 +142,7 @@ class TableBlock(Block):
 
     def table(self, schema: pa.Schema, text_column: str) -> pa.Table:
         """Return the rows as Arrow data."""
-        return self.rows.select(schema.names).cast(schema)
+        return with_schema(self.rows.select(schema.names), schema)
 
 
 def _text_of(row: Record | Malformed, column: str) -> tuple[str | None, Status]:

@@ -183,7 +183,7 @@ class _LogLines:
 
 def _print_plan(plan: Plan, options: Options, seconds: float) -> None:
     files = plan.source.files
-    size = sum(size for size, _ in plan.stamps)
+    size = sum(size for size, _ in plan.stamps.values())
     names = ", ".join(file.name for file in files[:3]) + (", …" if len(files) > 3 else "")
     facts = {
         "input": f"{len(files):,} {files[0].format} file{'s' * (len(files) > 1)} ({names}), {size:,} bytes",

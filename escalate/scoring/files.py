@@ -11,6 +11,7 @@ from typing import Final, Literal
 from urllib.parse import unquote
 
 from escalate.errors import ScoringError
+from escalate.scoring.values import readable
 
 Format = Literal["csv", "json", "parquet"]
 Compression = Literal["gzip", "zstd"]
@@ -80,12 +81,18 @@ def describe_file(path: Path, root: Path | None = None) -> TableFile:
     )
 
 
-def find_files(source: str) -> list[TableFile]:
+def parts_folder(output: Path) -> Path:
+    """Return the folder beside an output that holds its parts while it is not whole."""
+    return output.with_name(f"{output.name}.parts")
+
+
+def find_files(source: str, ignored: Path) -> list[TableFile]:
     """Return the input files in the order of their names, all of one format.
 
     Args:
         source: A file, a folder (searched to the bottom, without names that begin with ``_`` or
             ``.`` and without files of other endings) or a glob pattern.
+        ignored: A folder whose files are no input, though a pattern may fit them.
 
     Raises:
         ScoringError: There is no such file, or the files differ in format.
@@ -97,8 +104,11 @@ def find_files(source: str) -> list[TableFile]:
         found = [describe_file(inner, path) for inner in sorted(path.rglob("*")) if _is_data(inner, path)]
     else:
         root = _fixed_part(path)
-        names = sorted(Path(name) for name in glob.glob(source, recursive=True))  # noqa: PTH207
-        found = [describe_file(name, root) for name in names if name.is_file()]
+        # A set, because a pattern with ** can find a file more than once.
+        names = sorted({Path(name) for name in glob.glob(source, recursive=True)})  # noqa: PTH207
+        own = ignored.resolve()
+        files = (name for name in names if name.is_file() and own not in name.resolve().parents)
+        found = [describe_file(name, root) for name in files]
     if not found:
         raise ScoringError(f"there is nothing to read at {source}; name a file, a folder or a pattern")
     for file in found:
@@ -172,4 +182,4 @@ def _pairs(inner: Path) -> Iterator[tuple[str, str | None]]:
     for part in inner.parent.parts:
         name, equals, value = part.partition("=")
         if equals and name:
-            yield unquote(name), None if value == _NULL_PARTITION else unquote(value)
+            yield readable(unquote(name)), None if value == _NULL_PARTITION else readable(unquote(value))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from escalate.errors import ScoringError
-from escalate.scoring.files import file_sha256
+from escalate.scoring.files import file_sha256, parts_folder
 from escalate.scoring.tally import Tally
 
 _FORMAT: Final = 1
@@ -35,7 +36,7 @@ class Journal:
     Attributes:
         parts: The files of the finished parts, in their order.
         tally: The counts over their rows.
-        whole: SHA-256 of the whole output, once it was joined.
+        written: True where the whole output has its name already, and only the clean-up is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +44,7 @@ class Journal:
         self.folder = folder
         self.parts: list[Path] = []
         self.tally = Tally()
-        self.whole: str | None = None
+        self.written = False
 
     @property
     def exists(self) -> bool:
@@ -60,8 +61,8 @@ class Journal:
         with durable_file(self._path) as temporary:
             temporary.write_text(_line({"format": _FORMAT, "binding": binding}), encoding="utf-8")
 
-    def resume(self, binding: Binding) -> None:
-        """Take up an unfinished run.
+    def resume(self, binding: Binding, output: Path) -> None:
+        """Take up the unfinished run that writes ``output``.
 
         Raises:
             OSError: The journal or a part cannot be read.
@@ -77,6 +78,10 @@ class Journal:
                     "Change them back, or start anew with --overwrite"
                 )
             end = stream.tell()
+            # The clean-up may have deleted some parts: then what counts is the last line.
+            last = _parsed(b"".join(deque(stream, maxlen=1))) or {}
+            self.written = "whole" in last and output.is_file() and file_sha256(output) == last["whole"]
+            stream.seek(end)
             while (entry := _parsed(stream.readline())) is not None and self._take(entry):
                 end = stream.tell()
         os.truncate(self._path, end)
@@ -89,8 +94,7 @@ class Journal:
 
     def finish(self, whole: Path) -> None:
         """Note what the whole output is, before it gets its name."""
-        self.whole = file_sha256(whole)
-        self._append({"whole": self.whole})
+        self._append({"whole": file_sha256(whole)})
 
     def remove(self) -> None:
         """Delete parts and journal, the journal last."""
@@ -106,10 +110,9 @@ class Journal:
     def _take(self, entry: Mapping[str, Any]) -> bool:
         """Take an entry over if what it says is still so."""
         if "whole" in entry:
-            self.whole = entry["whole"]
             return True
         part = self.folder / entry["part"]
-        if not part.is_file() or file_sha256(part) != entry["sha256"]:
+        if not self.written and not (part.is_file() and file_sha256(part) == entry["sha256"]):
             return False
         self.parts.append(part)
         self.tally.add(Tally.from_dict(entry["tally"]))
@@ -131,7 +134,7 @@ def locked_folder(output: Path) -> Iterator[Path]:
     Raises:
         ScoringError: Another run is writing the output, or the folder cannot be made.
     """
-    folder = output.with_name(f"{output.name}.parts")
+    folder = parts_folder(output)
     lock = FileLock(folder / _LOCK)
     try:
         folder.mkdir(exist_ok=True)

@@ -39,6 +39,7 @@ def write_parts(
 
     def write(number: int, answered: tuple[list[Scored], Tally]) -> None:
         rows, tally = answered
+        plan.refuse_changed(block for block, _ in rows)
         path = journal.folder / f"part-{number:06d}.{plan.sink.file.format}"
         with durable_file(path) as temporary:
             plan.sink.write_part(temporary, rows)
@@ -52,14 +53,17 @@ def write_parts(
     # A part is answered while the one before it is written and the one after it is read.
     with ThreadPoolExecutor(1, thread_name_prefix="escalate-part") as pool:
         previous: tuple[int, Future[tuple[list[Scored], Tally]]] | None = None
-        for number, blocks in islice(parts, len(journal.parts), None):
-            answering = pool.submit(_answer, blocks, plan, options, answerer)
+        try:
+            for number, blocks in islice(parts, len(journal.parts), None):
+                answering = pool.submit(_answer, blocks, plan, options, answerer)
+                if previous is not None:
+                    write(previous[0], previous[1].result())
+                previous = number, answering
             if previous is not None:
                 write(previous[0], previous[1].result())
-            previous = number, answering
-        if previous is not None:
-            write(previous[0], previous[1].result())
-    plan.refuse_changed_input()
+        finally:
+            # Where the run ends early, nobody waits for the answers to a part that was not begun.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def join_parts(plan: Plan, journal: Journal) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Final
 
 import onnxruntime
 import pyarrow as pa
+import tokenizers
 
 from escalate.classifier import Classifier
 from escalate.errors import ScoringError
 from escalate.scoring.answers import Answerer, answer_schema
+from escalate.scoring.blocks import Block
 from escalate.scoring.columns import choose_text_column, refuse_clashes, require_column
 from escalate.scoring.csv_rows import CsvFormat
-from escalate.scoring.files import TableFile, describe_file, find_files, fingerprint, stamp
+from escalate.scoring.files import TableFile, describe_file, find_files, fingerprint, parts_folder, stamp
 from escalate.scoring.journal import Binding
 from escalate.scoring.parquet_source import ParquetSource
 from escalate.scoring.sinks import Sink, open_sink
@@ -75,16 +78,16 @@ class Plan:
     text_column: str
     columns: pa.Schema
     binding: Binding
-    stamps: Sequence[tuple[int, int]]
+    stamps: Mapping[Path, tuple[int, int]]
 
-    def refuse_changed_input(self) -> None:
-        """Refuse an input that was written to since the plan was made.
+    def refuse_changed(self, blocks: Iterable[Block]) -> None:
+        """Refuse rows of a file that was written to since the plan was made.
 
         Raises:
             ScoringError: A file has another size or time of change.
         """
-        for file, old in zip(self.source.files, self.stamps, strict=True):
-            if stamp(file) != old:
+        for file in {block.file.path: block.file for block in blocks}.values():
+            if stamp(file) != self.stamps[file.path]:
                 raise ScoringError(f"{file.path} changed while it was read; start anew with --overwrite")
 
 
@@ -95,9 +98,9 @@ def make_plan(source: str | Path, output: Path, options: Options, classifier: Cl
         ScoringError: The input, the output or an option does not fit.
     """
     target = describe_file(output)
-    files = find_files(str(source))
+    files = find_files(str(source), parts_folder(output))
     _refuse_inside(output, str(source), files)
-    stamps = [stamp(file) for file in files]
+    stamps = {file.path: stamp(file) for file in files}
     reader = _open_source(files, options)
     survey = reader.survey()
     columns = survey.schema
@@ -178,8 +181,10 @@ def _binding(
         "model": {"version": classifier.version, "checksum": classifier.manifest["checksum"]},
         "policy": classifier.policy.to_dict(),
         "version of": {
+            "Python": platform.python_version(),
             "escalate": __version__,
             "onnxruntime": onnxruntime.__version__,
             "pyarrow": pa.__version__,
+            "tokenizers": tokenizers.__version__,
         },
     }

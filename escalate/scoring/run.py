@@ -12,7 +12,6 @@ from escalate.classifier import Classifier
 from escalate.errors import MissingExtraError, ScoringError
 from escalate.policy import Policy
 from escalate.scoring.csv_rows import CsvFormat
-from escalate.scoring.files import file_sha256
 from escalate.scoring.journal import Journal, locked_folder
 from escalate.scoring.parts import OnProgress, join_parts, write_parts
 from escalate.scoring.plan import Options, Plan, make_plan, usable_cores
@@ -85,7 +84,7 @@ def score_file(
         resume: Go on with an unfinished run, if there is one. The output is the same to the byte.
         overwrite: Replace an existing output, and without ``resume`` start an unfinished run anew.
         report: Folder for a report in Markdown with figures.
-        on_progress: Called after every block of rows.
+        on_progress: Called with the rows done and the rows in all, at first and after every part.
 
     Raises:
         BundleError: The model cannot be used.
@@ -121,11 +120,11 @@ def score_file(
         plan = make_plan(source, target, options, classifier)
         with _keeping(journal, plan):
             if resume and journal.exists:
-                journal.resume(plan.binding)
+                journal.resume(plan.binding, target)
             else:
                 journal.start(plan.binding)
             resumed = journal.tally.rows
-            if not _is_written(target, journal):
+            if not journal.written:
                 if target.exists() and not overwrite:
                     raise ScoringError(f"{target} exists and is not of this run; replace it with --overwrite")
                 with _leaving_nothing_empty(journal):
@@ -172,8 +171,3 @@ def _leaving_nothing_empty(journal: Journal) -> Iterator[None]:
             with suppress(OSError):
                 journal.remove()
         raise
-
-
-def _is_written(target: Path, journal: Journal) -> bool:
-    """Tell whether the output has its name already, because only the clean-up was interrupted."""
-    return journal.whole is not None and target.is_file() and file_sha256(target) == journal.whole

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from escalate.scoring.blocks import Block
 from escalate.scoring.files import TableFile
-from escalate.scoring.values import cell, json_text
+from escalate.scoring.values import cell, json_text, with_schema
 
 _ROW_GROUP_ROWS: Final = 20_000
 _ROW_GROUP_BYTES: Final = 1 << 24
@@ -145,7 +145,7 @@ class ParquetSink(Sink):
         # Through Python's own file, so that a full disk is an OSError with its number.
         with path.open("wb") as stream, pq.ParquetWriter(stream, self._schema) as writer:
             for table in tables:
-                writer.write_table(table.cast(self._schema))
+                writer.write_table(with_schema(table, self._schema))
 
 
 def open_sink(

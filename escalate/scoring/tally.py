@@ -13,6 +13,7 @@ import pyarrow as pa
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import ACTIONS, OUTPUTS, Action
 from escalate.scoring.answers import OK
+from escalate.scoring.values import readable
 
 BINS: Final = 20
 """Bins of equal width in a distribution of scores."""
@@ -165,7 +166,12 @@ def bad_rows_of(
 ) -> list[BadRow]:
     """Return the rows of a block that have no answer."""
     return [
-        BadRow(file, first_row + i, None if ids is None or ids[i] is None else str(ids[i]), status)
+        BadRow(
+            readable(file),
+            first_row + i,
+            None if ids is None or ids[i] is None else readable(str(ids[i])),
+            status,
+        )
         for i, status in enumerate(statuses)
         if status != OK
     ]

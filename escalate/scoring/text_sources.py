@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import math
@@ -24,9 +25,10 @@ from escalate.scoring.sources import (
     refuse_duplicates,
     refuse_other_columns,
 )
-from escalate.scoring.values import common_kind, kind_of
+from escalate.scoring.values import common_kind, kind_of, readable
 
 _READ_BYTES: Final = 1 << 16
+_UNDECODABLE: Final = "escalate.surrogates"
 
 
 class CsvSource(Source):
@@ -134,6 +136,7 @@ def _parse(line: str, file: TableFile) -> Record | Malformed:
         record = None
     if not isinstance(record, dict):
         return Malformed(line.removesuffix("\n").removesuffix("\r"))
+    record = {readable(name): value for name, value in record.items()}
     for name, value in file.partitions.items():
         record.setdefault(name, value)
     return record
@@ -154,22 +157,32 @@ def _header(file: TableFile, rows: Iterator[list[str] | Malformed]) -> list[str]
     header = next(rows, None)
     if not isinstance(header, list):
         raise ScoringError(f"{file.path} does not begin with a line of column names; add one")
-    return header
+    return [readable(name) for name in header]
 
 
 def _known(encoding: str) -> str:
     """Return the name of an encoding for reading; UTF-8 drops a byte order mark."""
     try:
         "".encode(encoding)
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise ScoringError(
             f"there is no encoding {encoding!r}; known are for example utf-8, cp1255, cp1256, cp1250"
         ) from error
-    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8", "utf_8") else encoding
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
+def _as_surrogates(error: UnicodeError) -> tuple[str, int]:
+    """Keep undecodable bytes as lone surrogates, like ``surrogateescape``, but those below 128 as well."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_UNDECODABLE, _as_surrogates)
 
 
 @contextmanager
 def _open_text(file: TableFile, encoding: str, newline: str) -> Iterator[io.TextIOWrapper]:
     """Yield the text of a file; a byte that does not fit the encoding becomes a lone surrogate."""
     with pa.input_stream(str(file.path), compression=file.compression, buffer_size=_READ_BYTES) as stream:
-        yield io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline=newline)
+        yield io.TextIOWrapper(stream, encoding, errors=_UNDECODABLE, newline=newline)

@@ -56,6 +56,16 @@ def to_array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
+def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table cast to a schema of the same columns.
+
+    Raises:
+        pa.ArrowException: A value does not fit its new type.
+    """
+    # No cast that changes nothing: in pyarrow 26 it breaks a column of lists that hold only nulls.
+    return table if table.schema == schema else table.cast(schema)
+
+
 def kind_of(values: Sequence[object]) -> pa.DataType:
     """Return the Arrow type of JSON-ready values; a string where they have none in common."""
     present = [value for value in values if value is not None]
@@ -131,4 +141,4 @@ def _has_empty_struct(kind: pa.DataType) -> bool:
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match.group())
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+    return f"\\x{code - 0xDC00:02x}" if 0xDC00 <= code <= 0xDCFF else f"\\u{code:04x}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from escalate import score_file
 
 MESSAGES = (
     "מתי אתם פותחים ביום ראשון?",
@@ -56,6 +59,12 @@ def read_any(path: Path) -> list[dict[str, Any]]:
     if name.endswith(".jsonl"):
         return [json.loads(line) for line in text.split("\n")[:-1]]
     return list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if ".tsv" in name else ","))
+
+
+def score_without_waiting(*arguments: Any, **options: Any) -> None:
+    """Call ``score_file`` in a process of its own, which, when killed, cannot tell what is on the disk."""
+    os.fsync = lambda fd: None
+    score_file(*arguments, **options)
 
 
 def score_command(*arguments: object) -> list[str]:

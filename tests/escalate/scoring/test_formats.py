@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from escalate import Classifier, ScoringError, score_file
@@ -54,6 +54,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
             "price": pa.array([Decimal("1.20"), None], pa.decimal128(9, 2)),
             "tags": pa.array([["a", "b"], None], pa.list_(pa.string())),
             "kind": pa.array(["x", "y"]).dictionary_encode(),
+            "nothing": pa.array([[None, None], None]),
             "share": pa.array([float("nan"), 0.5], pa.float32()),
             "raw": pa.array([b"\xff\x00", None]),
             "text": pa.array(["Where is it?", None], pa.large_string()),
@@ -123,6 +124,13 @@ def test_encodings(encoding: str, message: str, ending: str, tmp_path: Path, cla
     row = read_any(tmp_path / "out.jsonl")[0]
     assert row["text"] == message
     assert row["action"] == classifier.predict(message).action
+
+
+@pytest.mark.parametrize("name", ["utf-8", "UTF8", "U8", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_part_of_a_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("id,text\n1,one two\n".encode("utf-8-sig"))
+    score_file(tmp_path / "in.csv", tmp_path / "out.jsonl", text_column="text", encoding=name)
+    assert read_any(tmp_path / "out.jsonl")[0]["id"] == "1"
 
 
 def test_bad_rows_keep_their_place_and_content(tmp_path: Path) -> None:
@@ -200,6 +208,36 @@ def test_bad_json_lines_keep_their_place_and_content(tmp_path: Path) -> None:
         assert rows[1]["text"] == lines[1].decode()
         assert rows[4]["text"] == "\\xff"
         assert rows[7]["text"] == "half \\ud83d"
+
+
+def test_names_and_ids_that_do_not_fit_the_encoding(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes("id,הודעה,text\nא,ב,\n2,ג,Where is it?\n".encode("cp1255"))
+    name = "".join(f"\\x{byte:02x}" for byte in "הודעה".encode("cp1255"))
+    for ending in ("csv", "jsonl", "parquet"):
+        output, report = tmp_path / f"out.{ending}", tmp_path / ending
+        score_file(source, output, text_column="text", id_column="id", report=report)
+        assert [row[name] for row in read_any(output)] == ["\\xe1", "\\xe2"]
+        assert "row 1 (id \\xe0): missing_text" in (report / "REPORT.md").read_text(encoding="utf-8")
+    (tmp_path / "in.jsonl").write_bytes(b'{"text": "Where is it?", "\xff": 1}\n{"\\ud83d": 2}\n')
+    score_file(tmp_path / "in.jsonl", tmp_path / "keys.parquet", text_column="text")
+    rows = read_any(tmp_path / "keys.parquet")
+    assert [(row["\\xff"], row["\\ud83d"], row["status"]) for row in rows] == [
+        (1, None, "ok"),
+        (None, 2, "missing_text"),
+    ]
+
+
+def test_half_a_surrogate_pair_in_utf_16_costs_one_row(tmp_path: Path) -> None:
+    data = "id,text\n1,one two\n2,".encode("utf-16") + b"\x3d\xd8" + "\n3,three\n".encode("utf-16-le")
+    (tmp_path / "in.csv").write_bytes(data)
+    score_file(tmp_path / "in.csv", tmp_path / "out.csv", text_column="text", encoding="utf-16")
+    rows = read_any(tmp_path / "out.csv")
+    assert [(row["text"], row["status"]) for row in rows] == [
+        ("one two", "ok"),
+        ("\\x3d\\xd8", "broken_encoding"),
+        ("three", "ok"),
+    ]
 
 
 def test_an_empty_text_is_missing_in_every_format(tmp_path: Path) -> None:
@@ -314,6 +352,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "text"]), VALUES), min_size=1, max_size=6))
+@example([{"a": [None, None]}])
 def test_any_json_objects_can_be_written(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("json")
     (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -8,9 +8,13 @@ import json
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,15 @@ from escalate import Classifier, ScoringError, score_file
 from escalate.bundle import seal
 from escalate.scoring.journal import Journal
 from escalate.scoring.journal import durable_file as durable
-from tests.escalate.scoring.tables import MESSAGES, read_any, rows_of, run_score, score_command, write_csv
+from tests.escalate.scoring.tables import (
+    MESSAGES,
+    read_any,
+    rows_of,
+    run_score,
+    score_command,
+    score_without_waiting,
+    write_csv,
+)
 
 KILLS = 20
 BAD_LINES = (b"one cell", b"1,2,3,4", b'77,"never closed', b"5,2024-01-01,", b"6,2024-01-01,\xff\xfe")
@@ -44,46 +56,60 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def begin(source: Path, output: Path) -> BaseProcess:
+    """Start a run in a process of its own, forked from one that has imported everything."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([score_without_waiting.__module__])
+    options = {"text_column": "text", "time_column": "day", "resume": True}
+    process = context.Process(target=score_without_waiting, args=(source, output), kwargs=options)
+    process.start()
+    return process
+
+
 @pytest.mark.parametrize(("ending", "kills"), [("csv", KILLS), ("parquet", 4), ("jsonl.gz", 2)])
 def test_killed_at_random_moments_and_resumed(ending: str, kills: int, large: Path, tmp_path: Path) -> None:
     undisturbed = tmp_path / f"undisturbed.{ending}"
     start = time.monotonic()
-    options = ("--text-column", "text", "--time-column", "day", "--resume")
-    finished = run_score(large, undisturbed, *options)
-    duration = time.monotonic() - start
-    assert finished.returncode == 0, finished.stderr
-    assert "200 rows without an answer" in finished.stdout
+    assert ended(begin(large, undisturbed)) == 0
+    seconds = time.monotonic() - start
     expected = undisturbed.read_bytes()
 
-    moments = random.Random(11)
-    killed = with_parts = done = 0
+    chosen = random.Random(11)
+    killed = with_parts = outputs = 0
     while killed < kills:
-        output = tmp_path / f"killed-{done}.{ending}"
+        output = tmp_path / f"killed-{outputs}.{ending}"
+        journal = output.with_name(f"{output.name}.parts") / "journal.jsonl"
         while killed < kills and not output.exists():
-            process = subprocess.Popen(
-                score_command(large, output, *options),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            try:
-                process.wait(moments.uniform(0.1, 1.0) * duration)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                killed += 1
-                process.wait()
-                journal = output.with_name(f"{output.name}.parts") / "journal.jsonl"
-                with_parts += journal.exists() and journal.read_bytes().count(b"\n") > 1
-            _, errors = process.communicate()
-            assert process.returncode in (0, -9), errors
-        final = run_score(large, output, *options)
-        # A run that was killed in its clean-up has left nothing to resume beside its output.
-        assert final.returncode == 0 or "exists" in final.stderr, final.stderr
+            process = begin(large, output)
+            # Some parts further on, and then at any moment of the next few.
+            enough = lines_of(journal) + chosen.randrange(5)
+            while lines_of(journal) < enough and process.is_alive() and not output.exists():
+                time.sleep(0.002)
+            process.join(chosen.random() * seconds / 4)
+            process.kill()
+            code = ended(process)
+            assert code in (0, -signal.SIGKILL)
+            killed += code != 0
+            with_parts += lines_of(journal) > 1
+        # A run that was killed at the end of its clean-up has left nothing to resume beside its output.
+        if journal.exists() or not output.exists():
+            assert ended(begin(large, output)) == 0
         assert output.read_bytes() == expected
-        assert not output.with_name(f"{output.name}.parts").exists()
-        done += 1
-    assert with_parts >= kills // 4  # not all of them died while they still loaded the model
-    assert [row["status"] for row in read_any(undisturbed)].count("ok") == 19_800
+        assert not journal.exists()
+        outputs += 1
+    assert with_parts >= kills // 2  # not all of them died while they still loaded the model
+    statuses = Counter(row["status"] for row in read_any(undisturbed))
+    assert statuses["ok"] == 19_800
+    assert sum(statuses.values()) == 20_000
+
+
+def ended(process: BaseProcess) -> int | None:
+    process.join(300)
+    return process.exitcode
+
+
+def lines_of(journal: Path) -> int:
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
 def copy_bundle(bundle: Path, folder: Path) -> Path:
@@ -241,8 +267,9 @@ def test_input_written_to_while_it_is_read(source: Path, tmp_path: Path) -> None
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_killed_between_the_name_and_the_cleaning(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("deleted", [0, 1, 6])
+def test_killed_in_the_cleaning(
+    deleted: int, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*arguments: object) -> None:
         raise Killed
@@ -257,10 +284,37 @@ def test_killed_between_the_name_and_the_cleaning(
         with pytest.raises(Killed):
             score_file(source, tmp_path / "out.csv")
     data = (tmp_path / "out.csv").read_bytes()
-    assert (tmp_path / "out.csv.parts").is_dir()
-    assert score_file(source, tmp_path / "out.csv", resume=True).resumed == 60
+    for number in range(deleted):
+        (tmp_path / "out.csv.parts" / f"part-{number:06d}.csv").unlink()
+    summary = score_file(source, tmp_path / "out.csv", resume=True)
+    assert summary.resumed == summary.tally.rows == 60
     assert (tmp_path / "out.csv").read_bytes() == data
     assert not (tmp_path / "out.csv.parts").exists()
+
+
+def test_an_input_that_changed_and_was_put_back_is_not_mixed(tmp_path: Path) -> None:
+    """The rows of a file that changed meanwhile must not be among the finished parts."""
+    # So wide that the rows at the end are read when those at the beginning are done.
+    source = write_csv(tmp_path / "in.csv", [{**row, "id": row["id"] * 1_000} for row in rows_of(60)])
+    score_file(source, tmp_path / "whole.csv", text_column="text")
+    data = source.read_bytes()
+
+    def on_progress(done: int, total: int) -> None:
+        if done == 10:
+            source.write_bytes(data.replace(b"Where is my parcel?", b"Let me see a human!"))
+
+    with pytest.raises(ScoringError, match="changed while it was read"):
+        score_file(source, tmp_path / "out.csv", text_column="text", on_progress=on_progress)
+    source.write_bytes(data)
+    score_file(source, tmp_path / "out.csv", text_column="text", resume=True)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_parts_are_no_input_of_the_pattern_that_fits_them(source: Path, tmp_path: Path) -> None:
+    pattern, output = tmp_path / "**" / "*.csv", tmp_path / "out" / "all.csv"
+    output.parent.mkdir()
+    interrupted(pattern, output)
+    assert score_file(pattern, output, resume=True).tally.rows == 60
 
 
 def test_what_exists_is_not_overwritten_without_being_told(source: Path, tmp_path: Path) -> None:
@@ -321,9 +375,9 @@ def test_two_runs_on_one_output_exclude_each_other(source: Path, tmp_path: Path)
 def test_a_full_disk_keeps_the_finished_parts(ending: str, large: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: parts fit, the joined output does not."""
     undisturbed, output = tmp_path / f"undisturbed.{ending}", tmp_path / f"out.{ending}"
-    assert run_score(large, undisturbed, "--text-column", "text").returncode == 0
+    assert ended(begin(large, undisturbed)) == 0
     limit = undisturbed.stat().st_size * 2 // 3
-    command = score_command(large, output, "--text-column", "text")
+    command = score_command(large, output, "--text-column", "text", "--time-column", "day")
     full = subprocess.run(
         command,
         check=False,
@@ -336,11 +390,29 @@ def test_a_full_disk_keeps_the_finished_parts(ending: str, large: Path, tmp_path
     assert "File too large; 20,000 of 20,000 rows are done and kept in" in full.stderr
     assert "Traceback" not in full.stderr
     assert not output.exists()
-    resumed = run_score(large, output, "--text-column", "text", "--resume")
+    resumed = run_score(large, output, "--text-column", "text", "--time-column", "day", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert "20,000 rows in" in resumed.stdout
     assert " 0 of them now" in resumed.stdout
     assert output.read_bytes() == undisturbed.read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs the names of open files")
+def test_what_the_journal_names_is_on_the_disk_before(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(
+        "os.fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+    )
+    score_file(source, tmp_path / "out.csv", limit=20)
+    folder = tmp_path / "out.csv.parts"
+    parts = [[folder / f"part-{number:06d}.csv.tmp", folder, folder / "journal.jsonl"] for number in range(2)]
+    start, end = (
+        [folder / "journal.jsonl.tmp", folder],
+        [folder / "journal.jsonl", folder / "whole.tmp", tmp_path],
+    )
+    assert synced == [*start, *parts[0], *parts[1], *end]
 
 
 def test_a_disk_that_fills_in_the_middle(
