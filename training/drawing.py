@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from training.errors import FileError
-from training.files import whole_file
+from training.files import make_folder, whole_file
 
 ALL: Final = "all"
 """Stands for all languages together."""
@@ -93,10 +92,7 @@ def save_figures(figures: Mapping[str, Figure], folder: Path) -> None:
     Raises:
         FileError: The folder or a file cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot write into {folder}: {error.strerror}") from error
+    make_folder(folder)
     for name, figure in figures.items():
         with whole_file(folder / name) as temporary:
             # Without the version of matplotlib the bytes depend on the numbers only.

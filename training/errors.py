@@ -39,5 +39,9 @@ class RunError(TrainingError):
     """A run folder belongs to another recipe or is incomplete."""
 
 
+class AimError(TrainingError):
+    """No policy reaches what it is to reach; the message says why and what to do."""
+
+
 class FileError(TrainingError):
     """A file cannot be written."""

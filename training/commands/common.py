@@ -11,13 +11,21 @@ from rich.console import Console
 
 from escalate.errors import EscalateError, MissingExtraError
 from training.errors import TrainingError
+from training.printing import say
 
 Result = TypeVar("Result")
 
 RUN: Final = Path("runs/default")
+KINDS: Final = "a CSV, JSON-lines or Parquet file, a folder that `datasets` reads, or a hub id"
+"""What own tickets can be in."""
 
 FolderArgument = Annotated[Path, typer.Argument(help="Folder of the corpus.", show_default="data")]
-CorpusOption = Annotated[Path, typer.Option("--corpus", help="Folder with train, validation and test.")]
+CorpusOption = Annotated[
+    Path, typer.Option("--corpus", help="Folder with train, validation and test.", show_default="data")
+]
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="Folder of a bundle.", show_default="the released model")
+]
 RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML file with all settings.")]
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run; an interrupted one goes on.")]
 
@@ -33,5 +41,5 @@ def or_exit(action: Callable[[], Result]) -> Result:
 
 
 def _fail(error: Exception) -> NoReturn:
-    Console(stderr=True, soft_wrap=True).print(f"training: {error}", style="red", markup=False)
+    say(Console(stderr=True), f"training: {error}", "red")
     raise typer.Exit(1)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from training.commands.common import FolderArgument, or_exit
+from training.commands.common import KINDS, FolderArgument, or_exit
 from training.corpus.messages import CORPUS, SPLITS, read_messages
+from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
 
@@ -21,11 +22,7 @@ if TYPE_CHECKING:
 def validate(
     source: Annotated[
         str,
-        typer.Argument(
-            help="Folder of the corpus, or your own tickets: a CSV, JSON-lines or Parquet file, a folder "
-            "that `datasets` reads, or a hub id.",
-            show_default="data",
-        ),
+        typer.Argument(help=f"Folder of the corpus, or your own tickets: {KINDS}.", show_default="data"),
     ] = str(CORPUS),
     targets: Annotated[
         bool | None,
@@ -78,7 +75,7 @@ def split(
         from training.corpus.splitting import write_splits
 
         write_splits([message for file in files for message in read_messages(file)], out, seed)
-        Console().print(f"wrote {out}")
+        say(Console(), f"wrote {out}")
 
     or_exit(action)
 
@@ -90,7 +87,7 @@ def datasheet(folder: FolderArgument = CORPUS) -> None:
         from training.corpus.datasheet import write_datasheet
 
         for path in write_datasheet(folder):
-            Console().print(f"wrote {path}")
+            say(Console(), f"wrote {path}")
 
     or_exit(action)
 

@@ -8,29 +8,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.commands.common import CorpusOption, or_exit
+from escalate.policy import OUTPUTS
+from training.commands.common import KINDS, CorpusOption, or_exit
 from training.corpus.messages import CORPUS
+from training.printing import say
 from training.tickets.columns import Columns
-from training.tickets.options import (
-    DelimiterOption,
-    EncodingOption,
-    IdOption,
-    LanguageOption,
-    TextOption,
-    TimeFormatOption,
-    TimeOption,
-)
+from training.tickets.options import PANEL, takes_columns_without
 
-_PANEL = "Columns of your tickets"
 _RULE = "When retraining is due"
 
 
+@takes_columns_without(*OUTPUTS, "group", "domain", "channel", "cut")
 def feedback(
     verdicts: Annotated[
         str,
-        typer.Argument(
-            help="Past decisions: a CSV, JSON-lines or Parquet file, a `datasets` folder or hub id."
-        ),
+        typer.Argument(help=f"Past decisions: {KINDS}."),
     ],
     model: Annotated[
         Path | None,
@@ -46,7 +38,8 @@ def feedback(
     period: Annotated[
         str | None,
         typer.Option(
-            help="Unit of the figures over time: week or month.",
+            metavar="week|month",
+            help="Unit of the figures over time.",
             show_default="week up to half a year, else month",
         ),
     ] = None,
@@ -71,7 +64,7 @@ def feedback(
         typer.Option(
             metavar="COLUMN",
             help="Column of what was done: continue, offer or escalate.",
-            rich_help_panel=_PANEL,
+            rich_help_panel=PANEL,
         ),
     ] = "action",
     verdict: Annotated[
@@ -79,7 +72,7 @@ def feedback(
         typer.Option(
             metavar="COLUMN",
             help="Column of whether it should have been escalated: yes, no, or empty where nobody judged.",
-            rich_help_panel=_PANEL,
+            rich_help_panel=PANEL,
         ),
     ] = "should_escalate",
     scores: Annotated[
@@ -88,16 +81,11 @@ def feedback(
             metavar="PREFIX",
             help="Prefix of the columns that `escalate score` added.",
             show_default="none",
-            rich_help_panel=_PANEL,
+            rich_help_panel=PANEL,
         ),
     ] = "",
-    text: TextOption = "text",
-    id: IdOption = None,  # noqa: A002 - the name of the option
-    language: LanguageOption = None,
-    time: TimeOption = None,
-    time_format: TimeFormatOption = None,
-    encoding: EncodingOption = None,
-    delimiter: DelimiterOption = None,
+    *,
+    columns: Columns,
 ) -> None:
     """Report drift from agents' verdicts on past decisions, and whether retraining is due."""
     if period not in (None, "week", "month"):
@@ -109,21 +97,12 @@ def feedback(
         from training.feedback.retraining import Rule
         from training.feedback.verdicts import DecisionColumns, read_verdicts
 
-        columns = Columns(
-            text=text,
-            id=id,
-            language=language,
-            time=time,
-            time_format=time_format,
-            encoding=encoding,
-            delimiter="\t" if delimiter in ("\\t", "tab") else delimiter,
-        )
         read = read_verdicts(verdicts, columns, DecisionColumns(action, verdict, scores), model)
         rule = Rule(drop=drop, error=error, recent_days=recent_days)
         drift = measure_drift(read, model, corpus, rule, period)
         console = Console()
         show(drift.numbers, console)
         if report is not None:
-            console.print(f"wrote {write_report(drift, report)}", markup=False, soft_wrap=True)
+            say(console, f"wrote {write_report(drift, report)}")
 
     or_exit(run)

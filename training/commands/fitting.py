@@ -65,7 +65,7 @@ def train(
         int | None,
         typer.Option(
             help="Passes over your messages, if it does not stop earlier.",
-            show_default="4",
+            show_default="3",
             rich_help_panel=_OWN,
         ),
     ] = None,

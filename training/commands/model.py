@@ -11,8 +11,9 @@ from rich.console import Console
 
 from escalate.bundle import released_bundle
 from escalate.version import RELEASED_MODEL
-from training.commands.common import RUN, CorpusOption, RunOption, or_exit
+from training.commands.common import RUN, CorpusOption, ModelOption, RunOption, or_exit
 from training.corpus.messages import CORPUS
+from training.printing import say
 
 MODELS: Final = Path(__file__).resolve().parents[2] / "models"
 
@@ -31,7 +32,7 @@ def export(
     def action() -> None:
         from training.bundle.export import export as export_run
 
-        Console().print(f"wrote {export_run(run, corpus, version, out or run / 'bundle')}")
+        say(Console(), f"wrote {export_run(run, corpus, version, out or run / 'bundle')}")
 
     or_exit(action)
 
@@ -73,18 +74,16 @@ def release(
         released = (day or datetime.now()).date()
         folder = publish(trial, models, released, first=first, accept_losses=accept_losses)
         if trial.obstacle is not None:
-            console.print(f"Not compared: {trial.obstacle}.", markup=False, soft_wrap=True)
-        console.print(f"released {folder}", markup=False, soft_wrap=True)
+            say(console, f"Not compared: {trial.obstacle}.")
+        say(console, f"released {folder}")
         if trial.classifier.version != RELEASED_MODEL:
-            console.print("To ship it, set RELEASED_MODEL in escalate/version.py.", soft_wrap=True)
+            say(console, "To ship it, set RELEASED_MODEL in escalate/version.py.")
 
     or_exit(action)
 
 
 def benchmark(
-    model: Annotated[
-        Path | None, typer.Option("--model", help="Folder of a bundle; without it the released one.")
-    ] = None,
+    model: ModelOption = None,
     corpus: CorpusOption = CORPUS,
 ) -> None:
     """Time a bundle beside its base encoder and a bare ONNX Runtime call."""
@@ -98,9 +97,7 @@ def benchmark(
 
 
 def benchmark_scoring(
-    model: Annotated[
-        Path | None, typer.Option("--model", help="Folder of a bundle; without it the released one.")
-    ] = None,
+    model: ModelOption = None,
     corpus: CorpusOption = CORPUS,
 ) -> None:
     """Time the scoring of files beside bare ``predict_many``, and measure its memory."""

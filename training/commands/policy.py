@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from training.commands.common import CorpusOption, or_exit
+from training.commands.common import KINDS, CorpusOption, ModelOption, or_exit
 from training.corpus.messages import CORPUS
 from training.fitting.recipe import read_recipe
+from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
 
@@ -27,15 +28,10 @@ _RECALL = "Choose by recall"
 def thresholds(
     data: Annotated[
         str | None,
-        typer.Option(
-            help="Own labelled tickets: a CSV, JSON-lines or Parquet file, a `datasets` folder or hub id.",
-            show_default="the validation split of --corpus",
-        ),
+        typer.Option(help=f"Own labelled tickets: {KINDS}.", show_default="the validation split of --corpus"),
     ] = None,
     corpus: CorpusOption = CORPUS,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a bundle.", show_default="the released model")
-    ] = None,
+    model: ModelOption = None,
     missed_cost: Annotated[
         float | None,
         typer.Option(help="What a missed escalation costs, in any unit.", rich_help_panel=_COSTS),
@@ -100,9 +96,9 @@ def thresholds(
         console = Console()
         show(result.numbers, console)
         if report is not None:
-            console.print(f"wrote {write_report(result, report)}", markup=False, soft_wrap=True)
+            say(console, f"wrote {write_report(result, report)}")
         write_whole(out, json.dumps(result.policy.to_dict(), indent=2) + "\n")
-        console.print(f"wrote {out}", markup=False, soft_wrap=True)
+        say(console, f"wrote {out}")
 
     or_exit(action)
 

@@ -8,21 +8,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.commands.common import or_exit
+from training.commands.common import KINDS, or_exit
+from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
-
-SourceArgument = Annotated[
-    str,
-    typer.Argument(
-        help="Your tickets: a CSV, JSON-lines or Parquet file, a folder that `datasets` reads, or a hub id."
-    ),
-]
 
 
 @takes_columns
 def label_errors(
-    source: SourceArgument,
+    source: Annotated[str, typer.Argument(help=f"Your tickets: {KINDS}.")],
     out: Annotated[Path, typer.Option(help="The review, a CSV file; with --apply the corrected tickets.")],
     review: Annotated[
         Path | None, typer.Option("--apply", help="A review whose column 'correct' you have filled in.")
@@ -41,18 +35,17 @@ def label_errors(
         console = Console()
         if review is not None:
             changed = apply_review(source, columns, review, out)
-            console.print(f"wrote {out}: {changed:,} labels changed", markup=False, soft_wrap=True)
+            say(console, f"wrote {out}: {changed:,} labels changed")
             return
         found = find_label_errors(read_tickets(source, columns))
         for reason in found.skipped:
-            console.print(f"not checked: {reason}", style="yellow", markup=False, soft_wrap=True)
+            say(console, f"not checked: {reason}", "yellow")
         write_review(out, found.disputes)
-        console.print(
+        say(
+            console,
             f"wrote {out}: {len(found.disputes):,} of {found.labels:,} labels are disputed, the most "
             "doubtful first. Fill in the column 'correct' (0, 1, or ? for unknown; empty keeps the label), "
             "then run label-errors again with --apply.",
-            markup=False,
-            soft_wrap=True,
         )
 
     or_exit(action)

@@ -12,7 +12,6 @@ from training.evaluation.metrics import CALIBRATION_BINS
 from training.evaluation.resampling import SEED, Estimate, Measure, Resampling
 from training.feedback.shares import share
 from training.feedback.verdicts import Verdicts
-from training.policy.blocks import in_blocks
 
 Array = npt.NDArray[Any]
 
@@ -70,7 +69,7 @@ def measure_errors(verdicts: Verdicts, confidence: float, seed: int = SEED) -> d
     if not len(own.messages):
         return None
     expected, should = own.expected, own.should
-    resampling = Resampling(in_blocks(own.messages, seed), seed)
+    resampling = Resampling(own.messages, seed)
     found = _columns(expected, should)
     return {
         "brier": _estimate(resampling, _brier, found),

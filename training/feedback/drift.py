@@ -72,7 +72,7 @@ def measure_drift(
             f"{verdicts.source} has no row with a verdict: fill in yes or no for some decisions"
         )
     bundle = load_bundle(model)
-    parts = _parts(verdicts, rule)
+    parts = parts_of(verdicts, rule)
     earlier = parts.get(EARLIER)
     if verdicts.times is not None:
         unit = unit or unit_of(verdicts.times)
@@ -116,8 +116,8 @@ def measure_drift(
     return Drift(clean, draw(clean, parts))
 
 
-def _parts(verdicts: Verdicts, rule: Rule) -> dict[str, Verdicts]:
-    """Return recent and earlier decisions; all are recent where there is no time or nothing is earlier."""
+def parts_of(verdicts: Verdicts, rule: Rule) -> dict[str, Verdicts]:
+    """Return RECENT and EARLIER decisions; all are recent where there is no time or nothing is earlier."""
     if verdicts.times is None:
         return {RECENT: verdicts}
     late = recent(verdicts.times, rule.recent_days)

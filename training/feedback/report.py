@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
-from training.drawing import ALL, save_figures
+from training.drawing import ALL
 from training.evaluation.tables import LANGUAGE_NAMES, markdown_table, number, percent
 from training.feedback.drift import Drift
 from training.feedback.inputs import FEWEST_TEXTS
@@ -21,11 +20,10 @@ from training.feedback.tables import (
     inputs_table,
     period_rows,
 )
-from training.files import write_whole
-from training.policy.tables import print_table
+from training.printing import print_table, say
+from training.report_files import write_report_files
 
-REPORT: Final = "FEEDBACK.md"
-NUMBERS: Final = "feedback.json"
+NAME: Final = "FEEDBACK"
 
 _ANSWERS: Final = {
     "due": "Retraining is due",
@@ -41,32 +39,25 @@ def write_report(drift: Drift, folder: Path) -> Path:
     Raises:
         FileError: A file cannot be written.
     """
-    save_figures(drift.figures, folder)
-    numbers = json.dumps(drift.numbers, ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(folder / NUMBERS, numbers + "\n")
-    write_whole(folder / REPORT, "\n\n".join(_sections(drift.numbers, list(drift.figures))) + "\n")
-    return folder / REPORT
+    text = "\n\n".join(_sections(drift.numbers, list(drift.figures))) + "\n"
+    return write_report_files(folder, NAME, text, drift.numbers, drift.figures)
 
 
 def show(numbers: Mapping[str, Any], console: Console) -> None:
     """Print whether retraining is due, why, and the most important numbers."""
-
-    def line(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-    line(_origin(numbers))
+    say(console, _origin(numbers))
     heads, rows = agreement_rows(numbers)
-    print_table("Agents agree (95 % interval)", heads, rows, console)
+    print_table(console, "Agents agree (95 % interval)", heads, rows)
     heads, rows = action_rows(numbers)
-    print_table("By action taken", heads, rows, console)
+    print_table(console, "By action taken", heads, rows)
     conclusion = numbers["conclusion"]
-    line(_answer(numbers), _STYLES[conclusion["answer"]])
+    say(console, _answer(numbers), _STYLES[conclusion["answer"]])
     for finding in _ordered(conclusion["findings"]):
-        line(f"{'!' if finding['due'] else '-'} {finding['reason']}.")
+        say(console, f"{'!' if finding['due'] else '-'} {finding['reason']}.")
     for reason in conclusion["untold"]:
-        line(f"? {reason}")
+        say(console, f"? {reason}")
     for remark in remarks(numbers):
-        line(f"* {remark}")
+        say(console, f"* {remark}")
 
 
 def remarks(numbers: Mapping[str, Any]) -> Iterator[str]:

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from training.errors import TrainingError
+from training.bundle.calibrating import floor
+from training.errors import AimError
 from training.policy.needs import Needs
 
 Array = npt.NDArray[Any]
 
-
-class AimError(TrainingError):
-    """An aim cannot be reached; the message says why and what to do."""
+# Without this allowance 0.95 of 20 messages would be 20 of them, for 0.95 is no exact number.
+_ROUNDING: Final = 1e-9
 
 
 class Aim(Protocol):
@@ -131,8 +131,8 @@ class Capacity:
     def threshold(self, needs: Needs) -> float:
         """Return the lowest threshold that keeps within the capacity, else 1."""
         thresholds = _steps(needs)
-        handed = 1 - _below(needs.need, thresholds) / len(needs.need)
-        within = thresholds[handed <= self.share]
+        handed = len(needs.need) - _below(needs.need, thresholds)
+        within = thresholds[handed <= self.share * len(needs.need) + _ROUNDING]
         return floor(within[0]) if len(within) else 1.0
 
     def check(self, needs: Needs) -> None:
@@ -142,7 +142,7 @@ class Capacity:
             raise AimError(
                 f"{self.hand_offs:,.0f} hand-offs a day at {self.volume:,g} messages cannot be kept:"
                 f" {least:.1%} ask for a person or cannot be judged, and are handed over at any threshold;"
-                f" raise --capacity to at least {math.ceil(least * self.volume)} a day"
+                f" raise --capacity to at least {math.ceil(least * self.volume - _ROUNDING)} a day"
             )
 
     def beside(self, rest: Needs, threshold: float, messages: int) -> Aim:
@@ -166,17 +166,18 @@ class Recall:
     share: float
 
     def threshold(self, needs: Needs) -> float:
-        """Return the highest threshold that holds the recall, else 0."""
+        """Return the highest threshold that holds the recall, else 0; 1 where nothing must reach a person."""
         must = np.sort(needs.need[needs.must == 1])[::-1]
-        # Without the allowance 0.95 of 20 messages would be 20 of them, for 0.95 is no exact number.
-        last = must[max(1, math.ceil(self.share * len(must) - 1e-9)) - 1]
+        if not len(must):
+            return 1.0
+        last = must[max(1, math.ceil(self.share * len(must) - _ROUNDING)) - 1]
         return floor(np.clip(last, 0, 1))
 
     def check(self, needs: Needs) -> None:
         """Raise AimError where the recall is not held even by handing over all that can be."""
         must = needs.need[needs.must == 1]
         most = float((must >= 0).mean())
-        if most < self.share - 1e-9:
+        if most < self.share - _ROUNDING:
             raise AimError(
                 f"a recall of {self.share:.1%} cannot be held: {1 - most:.1%} of the messages that must reach"
                 " a person cannot be judged by the model, and its policy lets the bot continue with those;"
@@ -190,11 +191,6 @@ class Recall:
     def describe(self) -> str:
         """Say the aim in words."""
         return f"a recall of {self.share:.1%} of the messages that must reach a person"
-
-
-def floor(threshold: float) -> float:
-    """Round down to six digits, so that the message that set the threshold still reaches it."""
-    return float(np.floor(threshold * 1e6) / 1e6)
 
 
 def mistakes(needs: Needs) -> tuple[Array, Array, Array]:

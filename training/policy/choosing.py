@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import precision_recall_curve
 
 from escalate.policy import LANGUAGES, OUTPUTS, Policy, Thresholds
-from training.bundle.calibrating import MINIMUM_PER_CLASS
+from training.bundle.calibrating import MINIMUM_PER_CLASS, enough, precise
 from training.drawing import ALL
+from training.errors import AimError
 from training.evaluation.answers import Answers
 from training.evaluation.tables import LANGUAGE_NAMES
-from training.policy.aims import Aim, AimError, floor
+from training.policy.aims import Aim
 from training.policy.needs import HIGHEST_HUMAN, HUMAN, Needs, languages_of, needs_of
 
 Array = npt.NDArray[Any]
@@ -72,7 +72,8 @@ def refuse_few(needs: Needs, source: str) -> None:
         if count < FEWEST:
             raise AimError(
                 f"{source} has {count} fully labelled messages that {word} reach a person; "
-                f"at least {FEWEST} are needed to choose thresholds: label more"
+                f"at least {FEWEST} are needed to choose thresholds: label more, or leave out the column of "
+                "an output with few labels"
             )
 
 
@@ -117,11 +118,7 @@ def _languages(needs: Needs, wish: Wish) -> tuple[dict[str, Needs], tuple[str, .
     if not wish.per_language:
         return {}, ()
     parts = {language: needs.part(needs.languages == language) for language in LANGUAGES}
-    own = {
-        language: part
-        for language, part in parts.items()
-        if min((part.must == 1).sum(), (part.must == 0).sum()) >= FEWEST
-    }
+    own = {language: part for language, part in parts.items() if enough(part.must)}
     return own, tuple(language for language, part in parts.items() if len(part.need) and language not in own)
 
 
@@ -134,7 +131,10 @@ def _aim_of(own: Mapping[str, Needs], needs: Needs, aim: Aim) -> Aim:
 
 
 def _pair(answers: Answers, offer: float, wish: Wish, language: str | None) -> tuple[Thresholds, Thresholds]:
-    """Return the thresholds ``offer`` and ``escalate`` of one language, or of all for None."""
+    """Return the thresholds ``offer`` and ``escalate`` of one language, or of all for None.
+
+    An output with too few labels keeps the ``escalate`` threshold of the default policy.
+    """
     if language is None:
         rows = np.isin(languages_of(answers.predictions), LANGUAGES)
         default = wish.default.escalate
@@ -144,23 +144,8 @@ def _pair(answers: Answers, offer: float, wish: Wish, language: str | None) -> t
     offers, escalates = [], []
     for i, output in enumerate(OUTPUTS):
         own = min(offer, HIGHEST_HUMAN) if i == HUMAN else offer
-        level = _precise(
-            answers.probabilities[rows, i], answers.labels[rows, i], wish.precision, getattr(default, output)
-        )
+        probabilities, labels = answers.probabilities[rows, i], answers.labels[rows, i]
+        level = precise(probabilities, labels, wish.precision) if enough(labels) else getattr(default, output)
         offers.append(own)
         escalates.append(None if level is None else max(level, own))
     return Thresholds(*offers), Thresholds(*escalates)
-
-
-def _precise(probabilities: Array, labels: Array, precision: float, default: float | None) -> float | None:
-    """Return the lowest threshold of an output that holds a precision, None where none does.
-
-    With fewer than FEWEST labels of either kind it is the one of the default policy.
-    """
-    known = ~np.isnan(labels)
-    positive = int(labels[known].sum())
-    if min(positive, int(known.sum()) - positive) < FEWEST:
-        return default
-    precisions, _, thresholds = precision_recall_curve(labels[known], probabilities[known])
-    precise = thresholds[precisions[:-1] >= precision]
-    return floor(precise[0]) if len(precise) else None

@@ -12,11 +12,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from escalate.prediction import Prediction
+from training.corpus.messages import Message
 from training.drawing import ALL
 from training.evaluation.answers import Answers
-from training.evaluation.resampling import SEED, Measure, Resampling
+from training.evaluation.resampling import MINIMUM_GROUPS, SEED, Measure, Resampling, group_of
 from training.policy.aims import Costs
-from training.policy.blocks import groups_of, in_blocks
 from training.policy.choosing import Wish, choose
 from training.policy.needs import languages_of, must_reach
 
@@ -97,10 +97,18 @@ def cross_validated_actions(answers: Answers, wish: Wish, seed: int = SEED) -> A
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     must = np.nan_to_num(must_reach(answers.labels))
     actions = np.empty(len(must), dtype=object)
-    for others, rows in folds.split(must, must, groups_of(answers.messages)):
+    for others, rows in folds.split(must, must, _groups(answers.messages)):
         policy = choose(part_of(answers, others), wish).policy
         actions[rows] = actions_of(policy, [answers.predictions[row] for row in rows])
     return actions
+
+
+def _groups(messages: Sequence[Message]) -> list[str]:
+    """Return the group of each message; its own place where there are too few groups to go by."""
+    groups = [group_of(message) for message in messages]
+    if len(set(groups)) < MINIMUM_GROUPS:
+        return [str(place) for place in range(len(messages))]
+    return groups
 
 
 def part_of(answers: Answers, rows: Array) -> Answers:
@@ -135,12 +143,11 @@ def expect(
     measures: dict[str, Measure] = {**MEASURES, **({"cost": _Cost(costs)} if costs else {})}
     languages = languages_of(answers.predictions)
     parts = {ALL: np.arange(len(must)), **{name: np.flatnonzero(languages == name) for name in LANGUAGES}}
-    messages = in_blocks(answers.messages, seed)
     result = {}
     for language, rows in parts.items():
         if not len(rows):
             continue
-        resampling = Resampling([messages[row] for row in rows], seed)
+        resampling = Resampling([answers.messages[row] for row in rows.tolist()], seed)
         own = {name: outcomes[rows] for name, outcomes in found.items()}
         result[language] = {
             "messages": len(rows),
@@ -164,6 +171,12 @@ def expect(
             },
         }
     return result
+
+
+def measure_once(answers: Answers, actions: Array) -> dict[str, float]:
+    """Return MEASURES of the actions of one policy on all messages, without intervals."""
+    sums = _outcomes(actions, must_reach(answers.labels)).sum(0)
+    return {name: float(measure(sums)) for name, measure in MEASURES.items()}
 
 
 def _outcomes(actions: Array, must: Array) -> Array:

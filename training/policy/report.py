@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,24 +9,23 @@ from typing import Any, Final
 from rich.console import Console
 
 from escalate.policy import OUTPUTS
-from training.drawing import ALL, save_figures
+from training.drawing import ALL
 from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number, percent
-from training.files import write_whole
 from training.policy.choosing import FEWEST
 from training.policy.needs import HIGHEST_HUMAN
 from training.policy.tables import (
     MEASURE_NAMES,
     language_rows,
     policy_rows,
-    print_table,
     saving_rows,
     threshold_rows,
     unit,
 )
 from training.policy.thresholds import Result
+from training.printing import print_table, say
+from training.report_files import write_report_files
 
-REPORT: Final = "THRESHOLDS.md"
-NUMBERS: Final = "thresholds.json"
+NAME: Final = "THRESHOLDS"
 
 
 def write_report(result: Result, folder: Path) -> Path:
@@ -36,34 +34,29 @@ def write_report(result: Result, folder: Path) -> Path:
     Raises:
         FileError: A file cannot be written.
     """
-    save_figures(result.figures, folder)
-    numbers = json.dumps(result.numbers, ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(folder / NUMBERS, numbers + "\n")
-    write_whole(folder / REPORT, "\n\n".join(_sections(result.numbers, list(result.figures))) + "\n")
-    return folder / REPORT
+    text = "\n\n".join(_sections(result.numbers, list(result.figures))) + "\n"
+    return write_report_files(folder, NAME, text, result.numbers, result.figures)
 
 
 def show(numbers: Mapping[str, Any], console: Console) -> None:
     """Print the thresholds, what they are expected to do, and what to beware of."""
     data = numbers["data"]
-    console.print(
+    say(
+        console,
         f"Model {numbers['model']['version']}, {data['name']}: {data['messages']:,} messages, "
         f"{data['judged']:,} of them fully labelled.\nAim: {numbers['aim']}.",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
     print_table(
-        "Thresholds, offer / escalate", ["", *OUTPUT_NAMES.values()], threshold_rows(numbers), console
+        console, "Thresholds, offer / escalate", ["", *OUTPUT_NAMES.values()], threshold_rows(numbers)
     )
     heads, rows = policy_rows(numbers)
     # Turned on its side and without the two extremes it fits on a screen.
     side = [[head, *cells[:2]] for head, *cells in zip(heads, *rows, strict=True)]
-    print_table(f"Expected {unit(numbers)} (95 % interval)", ["", *side[0][1:]], side[1:], console)
+    print_table(console, f"Expected {unit(numbers)} (95 % interval)", ["", *side[0][1:]], side[1:])
     heads, rows = saving_rows(numbers)
-    print_table(f"Saved {unit(numbers)} by the chosen policy", heads, rows, console)
+    print_table(console, f"Saved {unit(numbers)} by the chosen policy", heads, rows)
     for remark in remarks(numbers):
-        console.print(f"! {remark}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"! {remark}")
 
 
 def remarks(numbers: Mapping[str, Any]) -> Iterator[str]:
@@ -152,9 +145,7 @@ def _sections(numbers: Mapping[str, Any], figures: Sequence[str]) -> Iterator[st
         [
             "without it",
             ", ".join(
-                f"{MEASURE_NAMES[name]} {percent(value)}"
-                for name, value in numbers["apparent"].items()
-                if name != "cost"
+                f"{MEASURE_NAMES[name]} {percent(value)}" for name, value in numbers["apparent"].items()
             ),
         ],
         ["intervals", f"{numbers['confidence']:.0%}, bootstrap over groups, {numbers['resamples']:,} draws"],

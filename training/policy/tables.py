@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
-
-from rich.console import Console
-from rich.table import Table
 
 from escalate.policy import LANGUAGES, OUTPUTS
 from training.drawing import ALL
@@ -102,13 +99,3 @@ def _share(estimate: Mapping[str, Any]) -> str:
     if estimate["value"] is None:
         return number(None)
     return f"{percent(estimate['value'])} ({percent(estimate['low'])}–{percent(estimate['high'])})"
-
-
-def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], console: Console) -> None:
-    """Print a table on the screen, its first column to the left and the others to the right."""
-    table = Table(title=title, title_justify="left")
-    for place, head in enumerate(heads):
-        table.add_column(head, justify="right" if place else "left")
-    for row in rows:
-        table.add_row(*map(str, row))
-    console.print(table)

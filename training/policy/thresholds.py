@@ -15,13 +15,12 @@ from escalate.policy import ACTIONS, Policy
 from escalate.text import normalise
 from escalate.version import __version__
 from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
-from training.drawing import ALL
 from training.errors import CorpusError
 from training.evaluation.answers import answer
 from training.evaluation.resampling import CONFIDENCE, RESAMPLES, SEED
 from training.files import without_nan
 from training.policy.aims import Aim, Costs
-from training.policy.choosing import Choice, Wish, check_aim, choose, refuse_few
+from training.policy.choosing import Wish, check_aim, choose, refuse_few
 from training.policy.expectations import (
     CHOSEN,
     DEFAULT,
@@ -31,6 +30,7 @@ from training.policy.expectations import (
     actions_of,
     cross_validated_actions,
     expect,
+    measure_once,
 )
 from training.policy.figures import draw
 from training.policy.needs import labelled_outputs, needs_of
@@ -146,17 +146,10 @@ def pick_policy(
         "resamples": RESAMPLES,
         "confidence": CONFIDENCE,
         "expectations": expect(answers, actions, aim if isinstance(aim, Costs) else None, seed),
-        "apparent": _apparent(answers, choice, aim, seed),
+        # With the very messages that it was chosen on: too favourable.
+        "apparent": measure_once(answers, actions_of(choice.policy, answers.predictions)),
     }
     return Result(choice.policy, without_nan(numbers), draw(needs, choice, wish, default))
-
-
-def _apparent(answers: Any, choice: Choice, aim: Aim, seed: int) -> dict[str, float]:
-    """Return what the chosen policy does with the very messages it was chosen on: too favourable."""
-    actions = {CHOSEN: actions_of(choice.policy, answers.predictions)}
-    expected = expect(answers, actions, aim if isinstance(aim, Costs) else None, seed)
-    policies = expected[ALL]["policies"][CHOSEN]
-    return {name: estimate["value"] for name, estimate in policies.items()}
 
 
 def _in_train_split(source: Source, corpus: Path) -> int:

@@ -42,7 +42,7 @@ class Columns:
         channel: How it came.
         cuts: For a label column of scores, by output: the lowest score that means 1.
         time_format: Format of the time in the notation of ``strptime``; None for ISO 8601.
-        encoding: Encoding of a CSV file; None for UTF-8, or UTF-16 with a byte order mark.
+        encoding: Encoding of a CSV file without a byte order mark; None for UTF-8.
         delimiter: What stands between the cells of a CSV file; None to see it in the first row.
     """
 

@@ -118,7 +118,9 @@ def _write_json_lines(source: str, columns: Columns, cells: Cells, out: Path) ->
     lines = Path(source).read_bytes().decode("utf-8").split("\n")
     for row, values in changes.items():
         data = json.loads(lines[row - 1].removeprefix("\ufeff"))
-        lines[row - 1] = json.dumps(data | values, ensure_ascii=False)
+        changed = json.dumps(data | values, ensure_ascii=False)
+        # Half a character, which UTF-8 cannot hold, stays the escape it was.
+        lines[row - 1] = changed.encode("utf-8", "backslashreplace").decode("utf-8")
     write_whole(out, "\n".join(lines))
 
 

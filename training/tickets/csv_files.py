@@ -69,9 +69,8 @@ def open_csv(path: Path, encoding: str | None, delimiter: str | None) -> CsvFile
         data = path.read_bytes()
     except OSError as error:
         raise TicketsError(f"cannot read {path}: {error.strerror}") from error
-    encoding = encoding or next(
-        (name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8"
-    )
+    marked = (name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark))
+    encoding = next(marked, encoding or "utf-8")
     text = _decode(path, data, encoding)
     first = text[: text.find("\n")] if "\n" in text else text
     if not first.strip():

@@ -8,14 +8,12 @@ from math import sqrt
 from typing import Any, Final
 
 from escalate.policy import OUTPUTS
+from training.bundle.calibrating import MINIMUM_PER_CLASS
 from training.corpus.messages import Message
 from training.corpus.problems import Problem, error, warning
 from training.corpus.statistics import by_language
 from training.tickets.reading import Tickets
 from training.tickets.splitting import Split
-
-FEWEST_TO_CALIBRATE: Final = 50
-"""Messages of each label that the calibration of one output for one language should have."""
 
 FEWEST_TO_TEST: Final = 30
 """Messages labelled yes that the test split of one language should have; see ``recall_interval``."""
@@ -61,17 +59,23 @@ def check_labels(tickets: Tickets) -> Iterator[Problem]:
 
 
 def check_amounts(tickets: Tickets, split: Split | None) -> Iterator[Problem]:
-    """Look for languages with too few labels to calibrate with, or to test with."""
-    test = by_language(split.test) if split is not None else {}
+    """Look for languages with too few labels in the split to calibrate with, or to test with."""
+    if split is None:
+        return
+    validation, test = by_language(split.validation), by_language(split.test)
     for language, own in by_language(tickets.messages).items():
         for output in OUTPUTS:
             counts = Counter(message.label(output) for message in own)
+            fitted = Counter(message.label(output) for message in validation.get(language, ()))
             tested = sum(message.label(output) == 1 for message in test.get(language, ()))
             if not counts[0] + counts[1]:
                 continue
             reasons = []
-            if min(counts[0], counts[1]) < FEWEST_TO_CALIBRATE:
-                reasons.append(f"too few to calibrate ({FEWEST_TO_CALIBRATE} of each are wanted)")
+            if min(fitted[0], fitted[1]) < MINIMUM_PER_CLASS:
+                reasons.append(
+                    f"too few to calibrate with alone ({fitted[1]} yes and {fitted[0]} no in the validation "
+                    f"split; {MINIMUM_PER_CLASS} of each are wanted)"
+                )
             if tested < FEWEST_TO_TEST:
                 low, high = recall_interval(tested)
                 reasons.append(

@@ -77,7 +77,7 @@ def find_label_errors(tickets: Tickets, seed: int = 1) -> Disputes:
         seed: Seed of the folds.
 
     Raises:
-        TicketsError: No output has enough labels of both kinds.
+        TicketsError: No output can be checked.
     """
     checkable, skipped = _checkable(tickets)
     needed = sorted({i for known in checkable.values() for i in known})
@@ -87,6 +87,7 @@ def find_label_errors(tickets: Tickets, seed: int = 1) -> Disputes:
     for number, members in enumerate(related(messages)):
         sets[members] = number
     disputes: list[Dispute] = []
+    checked = 0
     for output, known in checkable.items():
         own = np.searchsorted(needed, known)
         labels = np.array([tickets.messages[i].label(output) for i in known])
@@ -94,6 +95,7 @@ def find_label_errors(tickets: Tickets, seed: int = 1) -> Disputes:
         if probabilities is None:
             skipped.append(f"{output}: nearly all messages of one label are of one group or nearly equal")
             continue
+        checked += len(known)
         both = np.column_stack([1 - probabilities, probabilities])
         for k in find_label_issues(
             labels, both, return_indices_ranked_by="self_confidence", n_jobs=1
@@ -101,8 +103,10 @@ def find_label_errors(tickets: Tickets, seed: int = 1) -> Disputes:
             given = int(labels[k])
             row, message = tickets.rows[known[k]], tickets.messages[known[k]]
             disputes.append(Dispute(row, message, output, given, float(both[k, 1 - given])))
+    if not checked:
+        raise _nothing_to_check(tickets, skipped)
     disputes.sort(key=lambda dispute: -dispute.probability)
-    return Disputes(tuple(disputes), sum(map(len, checkable.values())), tuple(skipped))
+    return Disputes(tuple(disputes), checked, tuple(skipped))
 
 
 def _checkable(tickets: Tickets) -> tuple[dict[str, list[int]], list[str]]:
@@ -121,9 +125,13 @@ def _checkable(tickets: Tickets) -> tuple[dict[str, list[int]], list[str]]:
         elif output in tickets.columns:
             skipped.append(f"{output}: {counts[1]} yes and {counts[0]} no, but {FEWEST} of each are needed")
     if not checkable:
-        reasons = "; ".join(skipped) or "there is no label column"
-        raise TicketsError(f"{tickets.source}: no label can be checked: {reasons}")
+        raise _nothing_to_check(tickets, skipped)
     return checkable, skipped
+
+
+def _nothing_to_check(tickets: Tickets, skipped: Sequence[str]) -> TicketsError:
+    reasons = "; ".join(skipped) or "there is no label column"
+    return TicketsError(f"{tickets.source}: no label can be checked: {reasons}")
 
 
 def _features(messages: Sequence[Message]) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Annotated, Any, Final, TypeVar
 
@@ -14,16 +14,16 @@ from training.tickets.columns import Columns
 
 Result = TypeVar("Result")
 
-_PANEL: Final = "Columns of your tickets"
+PANEL: Final = "Columns of your tickets"
 _SAME: Final = "same name; '' for none"
 
 
 def _column(help_text: str) -> Any:
-    return typer.Option(metavar="COLUMN", help=help_text, show_default=_SAME, rich_help_panel=_PANEL)
+    return typer.Option(metavar="COLUMN", help=help_text, show_default=_SAME, rich_help_panel=PANEL)
 
 
 TextOption = Annotated[
-    str, typer.Option(metavar="COLUMN", help="Column of the message.", rich_help_panel=_PANEL)
+    str, typer.Option(metavar="COLUMN", help="Column of the message.", rich_help_panel=PANEL)
 ]
 IdOption = Annotated[str | None, _column("Column of the id, different in every row.")]
 LanguageOption = Annotated[str | None, _column("Column of the language; without it the model tells.")]
@@ -40,25 +40,25 @@ CutOption = Annotated[
         "--cut",
         metavar="OUTPUT=SCORE",
         help="The label column of this output holds scores; from this one on they mean yes.",
-        rich_help_panel=_PANEL,
+        rich_help_panel=PANEL,
     ),
 ]
 TimeFormatOption = Annotated[
     str | None,
     typer.Option(
-        metavar="FORMAT", help="Such as %d/%m/%Y %H:%M.", show_default="ISO 8601", rich_help_panel=_PANEL
+        metavar="FORMAT", help="Such as %d/%m/%Y %H:%M.", show_default="ISO 8601", rich_help_panel=PANEL
     ),
 ]
 EncodingOption = Annotated[
     str | None,
     typer.Option(
-        help="Encoding of a CSV file, such as windows-1255.", show_default="UTF-8", rich_help_panel=_PANEL
+        help="Encoding of a CSV file, such as windows-1255.", show_default="UTF-8", rich_help_panel=PANEL
     ),
 ]
 DelimiterOption = Annotated[
     str | None,
     typer.Option(
-        help="Between the cells of a CSV file.", show_default="seen in the first row", rich_help_panel=_PANEL
+        help="Between the cells of a CSV file.", show_default="seen in the first row", rich_help_panel=PANEL
     ),
 ]
 
@@ -107,8 +107,20 @@ def takes_columns(command: Callable[..., Result]) -> Callable[..., Result]:
 
     Use it on the function that typer gets; the parameter must be given by keyword.
     """
+    return takes_columns_without()(command)
+
+
+def takes_columns_without(*left_out: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Return what does as ``takes_columns``, but for some parameters of ``columns_of``."""
+    every = inspect.signature(columns_of, eval_str=True).parameters
+    options = {name: parameter for name, parameter in every.items() if name not in left_out}
+    return lambda command: _with_options(command, options)
+
+
+def _with_options(
+    command: Callable[..., Result], options: Mapping[str, inspect.Parameter]
+) -> Callable[..., Result]:
     own = inspect.signature(command, eval_str=True).parameters
-    options = inspect.signature(columns_of, eval_str=True).parameters
 
     @wraps(command)
     def with_options(**arguments: Any) -> Result:

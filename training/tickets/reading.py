@@ -21,7 +21,7 @@ from training.corpus.messages import Message
 from training.errors import TicketsError
 from training.tickets.columns import Columns
 from training.tickets.tables import Table, read_table
-from training.tickets.values import parse_label, parse_language, parse_times
+from training.tickets.values import is_nothing, parse_label, parse_language, parse_times
 
 Value = TypeVar("Value")
 
@@ -70,7 +70,8 @@ def read_tickets(source: str | Path, columns: Columns) -> Tickets:
     kept = Table(rows, {name: list(compress(values, has_text)) for name, values in table.columns.items()})
     reader = _Reader(str(source), kept, found)
     fields: dict[str, Sequence[Any]] = {
-        kind: reader.parsed(kind, _string) for kind in ("text", "group", "domain", "channel")
+        "text": reader.parsed("text", _string),
+        **{kind: reader.parsed(kind, _name) for kind in ("group", "domain", "channel")},
     }
     for output in OUTPUTS:
         cut = columns.cuts.get(output)
@@ -191,6 +192,10 @@ def _has_text(value: Any) -> bool:
     if isinstance(value, float) and math.isnan(value):
         return False
     return value is not None and bool(str(value).strip())
+
+
+def _name(value: Any) -> str | None:
+    return None if is_nothing(value) else _string(value)
 
 
 def _string(value: Any) -> str | None:

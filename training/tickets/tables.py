@@ -47,7 +47,7 @@ def read_table(
     Args:
         source: A file, a folder, or a hub id where there is no such path.
         choose: Picks the columns.
-        encoding: Encoding of a CSV file, None for UTF-8 or UTF-16 with a byte order mark.
+        encoding: Encoding of a CSV file without a byte order mark, None for UTF-8.
         delimiter: Of a CSV file, None to see it in the first row.
 
     Raises:
@@ -122,10 +122,13 @@ def _dataset_table(source: str | Path) -> pyarrow.Table:
     import pyarrow
 
     folder = Path(source)
-    if any((folder / name).is_file() for name in ("state.json", "dataset_dict.json")):
-        loaded = datasets.load_from_disk(str(folder))
-    else:
-        loaded = datasets.load_dataset(str(source))
+    try:
+        if any((folder / name).is_file() for name in ("state.json", "dataset_dict.json")):
+            loaded = datasets.load_from_disk(str(folder))
+        else:
+            loaded = datasets.load_dataset(str(source))
+    except datasets.exceptions.DatasetsError as error:
+        raise ValueError(str(error.__cause__ or error)) from error
     parts = list(loaded.values()) if isinstance(loaded, dict) else [loaded]
     # A dataset that was filtered or shuffled keeps its rows in place and only lists them in order.
     return pyarrow.concat_tables([part.flatten_indices().data.table for part in parts])
@@ -144,5 +147,12 @@ def _read_json_lines(path: Path, choose: Choose) -> Table:
     chosen = choose(list(names))
     return Table(
         [number for number, _ in objects],
-        {name: [data.get(name) for _, data in objects] for name in chosen},
+        {name: [_without_halves(data.get(name)) for _, data in objects] for name in chosen},
     )
+
+
+def _without_halves(value: Any) -> Any:
+    """Return a value that UTF-8 can hold: JSON can escape half a character, as a text cut short has it."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

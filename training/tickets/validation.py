@@ -17,6 +17,7 @@ from training.corpus.statistics import Numbers
 from training.corpus.validation import Report
 from training.errors import TicketsError
 from training.evaluation.tables import OUTPUT_NAMES
+from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.label_checks import check_amounts, check_labels, count_labels
 from training.tickets.reading import Tickets, read_tickets
@@ -86,7 +87,7 @@ def print_report(found: TicketsReport, console: Console) -> None:
     """Print what there is, how it would be split, and the problems."""
     tickets, numbers = found.tickets, found.report.numbers
     used = ", ".join(f"{kind} from {name!r}" for kind, name in tickets.columns.items())
-    _say(console, f"{tickets.source}: {len(tickets.messages):,} messages; {used}")
+    say(console, f"{tickets.source}: {len(tickets.messages):,} messages; {used}")
     console.print(_labels_table(numbers["labels"]))
     if numbers["personal_data"]:
         table = Table("Personal data", "found", "messages")
@@ -95,10 +96,10 @@ def print_report(found: TicketsReport, console: Console) -> None:
         console.print(table)
     if found.split is not None:
         sizes = ", ".join(f"{name} {len(getattr(found.split, name)):,}" for name in SPLITS)
-        _say(console, f"{found.split.reason} {sizes}")
+        say(console, f"{found.split.reason} {sizes}")
     times = numbers["time"]["time"]
     if times["known"]:
-        _say(console, f"Times: {times['known']:,} messages from {times['first']} to {times['last']}.")
+        say(console, f"Times: {times['known']:,} messages from {times['first']} to {times['last']}.")
     validation.print_report(Report({}, found.report.problems), console)
 
 
@@ -122,7 +123,3 @@ def _times(tickets: Tickets) -> Mapping[str, object]:
         "first": f"{min(times):%Y-%m-%d}" if times else None,
         "last": f"{max(times):%Y-%m-%d}" if times else None,
     }
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

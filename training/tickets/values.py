@@ -55,7 +55,7 @@ def parse_label(value: Any, cut: float | None) -> int | None:
         try:
             score = float(value)
         except (TypeError, ValueError):
-            raise ValueError("with a cut it must be a number or empty") from None
+            raise ValueError("with a cut it must be a number such as 3.5, or empty") from None
         return int(score >= cut)
     word = str(value).strip().casefold()
     if word in _YES or word == "1.0":

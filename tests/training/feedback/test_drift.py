@@ -12,6 +12,11 @@ from typer.testing import CliRunner
 
 from tests.training.feedback.streams import decisions, small_talk, turn, write
 from training.__main__ import app
+from training.feedback.agreement import by_action, measure_agreement
+from training.feedback.drift import EARLIER, RECENT, parts_of
+from training.feedback.retraining import Conclusion, Rule, conclude
+from training.feedback.verdicts import DecisionColumns, Verdicts, read_verdicts
+from training.tickets.columns import Columns
 
 
 class Reporter:
@@ -40,22 +45,59 @@ def report(tmp_path: Path, tiny_corpus: Path) -> Reporter:
     return Reporter(tmp_path, tiny_corpus)
 
 
-def due(numbers: dict[str, Any]) -> set[tuple[str, str]]:
-    return {(f["language"], f["kind"]) for f in numbers["conclusion"]["findings"] if f["due"]}
+@pytest.fixture(scope="module")
+def stable(tmp_path_factory: pytest.TempPathFactory, tiny_corpus: Path) -> tuple[str, dict[str, Any], Path]:
+    """Output, numbers and folder of a report on a stream in which nothing changes."""
+    folder = tmp_path_factory.mktemp("stable")
+    return *Reporter(folder, tiny_corpus)(decisions(1600)), folder / "report"
 
 
-def test_a_stable_stream_is_not_due(report: Reporter) -> None:
-    output, numbers = report(decisions(1600))
+class Judge:
+    """Applies the rule to decisions, without the report."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def parts(self, rows: list[dict[str, Any]], rule: Rule) -> dict[str, Verdicts]:
+        path = write(self.folder / "verdicts.csv", rows)
+        return parts_of(read_verdicts(path, Columns(), DecisionColumns(), None), rule)
+
+    def __call__(self, rows: list[dict[str, Any]], rule: Rule | None = None) -> Conclusion:
+        rule = rule or Rule()
+        parts = self.parts(rows, rule)
+        return conclude(parts[RECENT], parts.get(EARLIER), rule)
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    return Judge(tmp_path)
+
+
+def due(conclusion: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(f["language"], f["kind"]) for f in conclusion["findings"] if f["due"]}
+
+
+def test_a_stable_stream_is_not_due(stable: tuple[str, dict[str, Any], Path]) -> None:
+    output, numbers, folder = stable
     assert "Retraining is not due." in output
-    assert due(numbers) == set()
+    assert due(numbers["conclusion"]) == set()
     assert {f["language"] for f in numbers["conclusion"]["findings"]} >= {"all", "he", "ar", "cs", "en"}
-    assert {path.name for path in (report.folder / "report").iterdir()} == {
+    assert {path.name for path in folder.iterdir()} == {
         "FEEDBACK.md",
         "feedback.json",
         "agreement.png",
         "calibration.png",
         "reliability.png",
     }
+
+
+def test_the_numbers_of_a_period_are_counts(stable: tuple[str, dict[str, Any], Path]) -> None:
+    _, numbers, _ = stable
+    first = numbers["periods"][0]["languages"]["all"]
+    assert numbers["periods"][0]["start"] == "2025-01-06"
+    assert first["decisions"] == first["agreement"]["count"] == 100
+    wrong = sum(first[name]["value"] * first[name]["count"] for name in ("missed", "needless"))
+    assert first["agreement"]["value"] == pytest.approx(1 - wrong / 100)
 
 
 def test_a_drop_in_one_language_is_due_and_names_it(report: Reporter) -> None:
@@ -65,48 +107,54 @@ def test_a_drop_in_one_language_is_due_and_names_it(report: Reporter) -> None:
 
     output, numbers = report(decisions(1600, drop))
     assert "Retraining is due." in output
-    assert {language for language, _ in due(numbers)} - {"all"} == {"cs"}
+    assert {language for language, _ in due(numbers["conclusion"])} - {"all"} == {"cs"}
     assert re.search(r"! Czech, .*a clear and large drop", output)
     assert not re.search(r"! (Hebrew|Arabic|English)", output)
 
 
-def test_probabilities_that_are_wrong_throughout_are_due_for_calibration_only(report: Reporter) -> None:
+def test_probabilities_that_are_wrong_throughout_are_due_for_calibration_only(judge: Judge) -> None:
     def wrong(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
         if row["should_escalate"] == "yes" and random.random() < 0.4:
             turn(row)
 
-    _, numbers = report(decisions(1600, wrong))
-    assert ("all", "calibration") in due(numbers)
-    assert {kind for _, kind in due(numbers)} == {"calibration"}
+    found = due(judge(decisions(1600, wrong)).to_dict())
+    assert ("all", "calibration") in found
+    assert {kind for _, kind in found} == {"calibration"}
 
 
-def test_few_verdicts_are_too_few_to_tell(report: Reporter) -> None:
-    output, numbers = report(decisions(40))
+def test_few_verdicts_are_too_few_to_tell_and_several_models_are_pointed_out(report: Reporter) -> None:
+    def newer(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
+        row["model"] = "0.1.0" if place < 0.5 else "0.2.0"
+
+    output, numbers = report(decisions(40, newer))
+    assert "of several models (0.1.0, 0.2.0)" in output
     assert "Too few verdicts to tell whether retraining is due (n=10 recent and 30 earlier" in output
     assert numbers["conclusion"]["findings"] == []
 
 
-def test_verdicts_on_escalated_messages_only_leave_misses_unknown(report: Reporter) -> None:
+def test_verdicts_on_escalated_messages_only_leave_misses_unknown(judge: Judge) -> None:
     def escalated_only(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
         if row["action"] == "continue":
             row["should_escalate"] = ""
 
-    output, numbers = report(decisions(1600, escalated_only))
-    assert "Missed escalations: no decision to leave a message to the bot was judged" in output
-    assert numbers["actions"]["continue"]["judged"] == 0 < numbers["actions"]["continue"]["decisions"]
-    assert numbers["parts"]["recent"]["all"]["missed"]["value"] is None
-    assert numbers["conclusion"]["answer"] == "not due"
+    rows = decisions(1600, escalated_only)
+    conclusion = judge(rows)
+    assert "no decision to leave a message to the bot was judged" in " ".join(conclusion.untold)
+    assert conclusion.answer == "not due"
+    recent = judge.parts(rows, Rule())[RECENT]
+    left = by_action(recent, 0.95)["continue"]
+    assert left["judged"] == 0 < left["decisions"]
+    assert measure_agreement(recent, 0.95)["missed"]["count"] == 0
 
 
-def test_judging_fewer_of_one_action_is_no_drop(report: Reporter) -> None:
+def test_judging_fewer_of_one_action_is_no_drop(judge: Judge) -> None:
     """Agreement on all decisions together falls here, only because other decisions are judged."""
 
     def fewer(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
         if place > 0.75 and row["action"] == "continue" and random.random() < 0.8:
             row["should_escalate"] = ""
 
-    _, numbers = report(decisions(2000, fewer))
-    assert due(numbers) == set()
+    assert judge(decisions(2000, fewer)).answer == "not due"
 
 
 def test_without_times_nothing_is_compared_over_time(report: Reporter) -> None:
@@ -123,7 +171,7 @@ def test_new_messages_are_a_remark_and_no_reason(report: Reporter) -> None:
         if place > 0.75 and row["language"] == "en":
             row["text"] = small_talk("refund my gift card", random)
 
-    output, numbers = report(decisions(1600, other_topic))
+    output, numbers = report(decisions(1000, other_topic))
     assert "English messages of late differ from earlier ones" in output
     assert "Czech messages of late differ" not in output
     assert numbers["inputs"]["earlier decisions"]["told_apart"]["en"]["value"] > 0.95
@@ -131,38 +179,21 @@ def test_new_messages_are_a_remark_and_no_reason(report: Reporter) -> None:
     assert numbers["conclusion"]["answer"] == "not due"
 
 
-def test_several_models_are_pointed_out(report: Reporter) -> None:
-    def newer(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
-        row["model"] = "0.1.0" if place < 0.5 else "0.2.0"
+def test_months_can_be_asked_for(report: Reporter) -> None:
+    _, numbers = report(decisions(200), "--period", "month", "--recent-days", "56")
+    assert [period["start"] for period in numbers["periods"]] == [
+        f"2025-{month:02}-01" for month in range(1, 5)
+    ]
+    assert sum(part["all"]["decisions"] for part in numbers["parts"].values()) == 200
+    assert numbers["parts"]["recent"]["all"]["decisions"] == pytest.approx(100, abs=5)
 
-    output, _ = report(decisions(200, newer))
-    assert "of several models (0.1.0, 0.2.0)" in output
 
-
-def test_months_and_own_limits_can_be_asked_for(report: Reporter) -> None:
+def test_the_limits_of_the_rule_decide(judge: Judge) -> None:
     def small(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
         if place > 0.5 and random.random() < 0.12:
             turn(row)
 
     rows = decisions(1600, small)
-    options = ("--period", "month", "--recent-days", "56")
-    _, numbers = report(rows, *options)
-    assert [period["start"] for period in numbers["periods"]] == [
-        f"2025-{month:02}-01" for month in range(1, 5)
-    ]
-    _, strict = report(rows, *options, "--drop", "0", "--error", "0")
-    _, lenient = report(rows, *options, "--drop", "0.3", "--error", "0.3")
-    assert due(lenient) == set() != due(strict)
-    assert sum(part["all"]["decisions"] for part in numbers["parts"].values()) == 1600
-    assert numbers["parts"]["recent"]["all"]["decisions"] == pytest.approx(800, abs=20)
-
-
-def test_the_numbers_of_a_period_are_counts(report: Reporter) -> None:
-    _, numbers = report(decisions(320))
-    first = numbers["periods"][0]["languages"]["all"]
-    assert numbers["periods"][0]["start"] == "2025-01-06"
-    assert first["decisions"] == first["agreement"]["count"] == 20
-    wrong = sum(
-        first[name]["value"] * first[name]["count"] for name in ("missed", "needless") if first[name]["count"]
-    )
-    assert first["agreement"]["value"] == pytest.approx(1 - wrong / 20)
+    strict = judge(rows, Rule(drop=0, error=0, recent_days=56))
+    lenient = judge(rows, Rule(drop=0.3, error=0.3, recent_days=56))
+    assert (strict.answer, lenient.answer) == ("due", "not due")

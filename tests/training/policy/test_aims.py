@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.policy.aims import AimError, Capacity, Costs, Recall
+from training.errors import AimError
+from training.policy.aims import Capacity, Costs, Recall
 from training.policy.needs import Needs
 
 Array = npt.NDArray[Any]
@@ -59,6 +60,13 @@ def test_the_lowest_threshold_within_the_capacity_is_taken() -> None:
     needs = make_needs([0.1, 0.2, 0.3, 0.4, 0.5])
     assert Capacity(2, 5).threshold(needs) == 0.4
     assert Capacity(5, 5).threshold(needs) == 0.1
+
+
+@pytest.mark.parametrize("count", [10, 30, 70, 100])
+def test_a_capacity_is_used_to_the_last_message(count: int) -> None:
+    needs = make_needs(np.arange(count) / count)
+    for most in range(1, count + 1):
+        assert (needs.need >= Capacity(most, count).threshold(needs)).sum() == most
 
 
 def test_equal_needs_are_handed_over_together_or_not_at_all() -> None:

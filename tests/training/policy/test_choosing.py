@@ -9,8 +9,9 @@ from escalate.policy import LANGUAGES, OUTPUTS, Policy, Thresholds
 from tests.training.making import POLICY, make_answers, make_message
 from training.corpus.messages import Message
 from training.drawing import ALL
+from training.errors import AimError
 from training.evaluation.answers import Answers
-from training.policy.aims import AimError, Capacity, Costs, Recall
+from training.policy.aims import Capacity, Costs, Recall
 from training.policy.choosing import Wish, check_aim, choose, refuse_few
 from training.policy.expectations import actions_of, cross_validated_actions
 from training.policy.needs import labelled_outputs, must_reach, needs_of
@@ -144,6 +145,18 @@ def test_a_capacity_out_of_reach_in_one_language_names_it() -> None:
     answers.probabilities[czech, 2] = 0.9
     with pytest.raises(AimError, match=r"Czech: .* or leave out --per-language"):
         check_aim(needs_of(answers, "offer"), wish(Capacity(450, 1000), per_language=True))
+
+
+def test_one_group_that_alone_must_reach_a_person_is_judged_by_none() -> None:
+    messages = [
+        make_message(
+            i, complexity=int(i < 30), negative_sentiment=0, human_requested=0, group=f"g{max(0, i - 30)}"
+        )
+        for i in range(100)
+    ]
+    probabilities = np.stack([np.linspace(0.9, 0.1, 100), *np.zeros((2, 100))], axis=1)
+    outside = cross_validated_actions(make_answers(messages, probabilities), wish(Recall(0.9)))
+    assert (outside[:30] == "continue").all()
 
 
 def test_cross_validation_judges_no_message_by_itself() -> None:

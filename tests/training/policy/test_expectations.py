@@ -6,12 +6,8 @@ import pytest
 from escalate.policy import OUTPUTS
 from tests.training.making import make_answers, make_message
 from training.drawing import ALL
-from training.evaluation.resampling import Resampling, accuracy, outcomes
 from training.policy.aims import Costs
-from training.policy.blocks import MOST, in_blocks
 from training.policy.expectations import CHOSEN, DEFAULT, expect
-
-RANDOM = np.random.default_rng(2)
 
 
 def test_expectations_are_counts_of_what_happens() -> None:
@@ -51,15 +47,7 @@ def test_unlabelled_messages_count_among_hand_offs_only() -> None:
     assert result["policies"][CHOSEN]["needless"]["value"] == 0
 
 
-def test_joining_many_messages_into_blocks_keeps_the_interval() -> None:
-    messages = [make_message(i, group=None) for i in range(4000)]
-    found = outcomes(RANDOM.random(4000) < 0.8, np.ones(4000))
-    joined = in_blocks(messages)
-    assert len({message.group for message in joined}) == MOST
-    estimate = Resampling(joined).estimate(accuracy, found)
-    assert (estimate.high - estimate.low) / 2 == pytest.approx(1.96 * np.sqrt(0.16 / 4000), rel=0.15)
-
-
-def test_few_groups_stay_as_they_are() -> None:
-    messages = [make_message(i) for i in range(100)]
-    assert in_blocks(messages) == messages
+def test_intervals_draw_the_groups_there_are() -> None:
+    messages = [make_message(i, group=f"g-{i // 2}") for i in range(1200)]
+    result = expect(make_answers(messages), {CHOSEN: np.full(1200, "offer", dtype=object)}, None)[ALL]
+    assert result["groups"] == 600

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.training.tickets.making import make_rows, run, write_rows
+from tests.training.tickets.making import make_rows, run, text_of, write_rows
 from training.corpus.messages import CORPUS, read_split
 from training.tickets.columns import Columns
 from training.tickets.corrections import apply_review
@@ -87,6 +87,15 @@ def test_too_few_labels_end_in_one_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "review.csv").exists()
 
 
+def test_labels_of_one_group_cannot_be_checked(tmp_path: Path) -> None:
+    rows = [[text_of(n), "en", str(int(n < 30)), f"g{max(0, n - 30)}"] for n in range(80)]
+    path = write_rows(tmp_path / "t.csv", rows, ["text", "language", "complexity", "group"])
+    code, output = run("label-errors", path, "--out", tmp_path / "review.csv")
+    assert code == 1
+    assert "no label can be checked: complexity: nearly all messages of one label are of one group" in output
+    assert not (tmp_path / "review.csv").exists()
+
+
 def test_csv_keeps_its_form_and_all_other_cells(tmp_path: Path) -> None:
     rows = [
         ["007", "first; text", "en", "Yes", "kept, too"],
@@ -154,6 +163,15 @@ def test_json_lines_keep_their_line_ends(tmp_path: Path) -> None:
     assert first.endswith(b'"complexity": "no"}\r')
     assert json.loads(second)["complexity"] == 1
     assert rest == b""
+
+
+def test_half_a_character_stays_as_it_was(tmp_path: Path) -> None:
+    source = tmp_path / "t.jsonl"
+    line = '{"text": "šťáva \\ud83d", "language": "cs", "complexity": 1}'
+    source.write_text(line, encoding="utf-8")
+    review = review_of(source, tmp_path, Columns(), (0, "complexity", "0"))
+    assert apply_review(str(source), Columns(), review, tmp_path / "out.jsonl") == 1
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == line.replace("1}", "0}")
 
 
 def test_a_forgotten_cut_is_named(tmp_path: Path) -> None:

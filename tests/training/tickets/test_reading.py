@@ -40,6 +40,29 @@ def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     assert read_tickets(path, Columns(encoding="windows-1255")).messages[0].text == "שלום לכולם"
 
 
+def test_a_byte_order_mark_tells_the_encoding_whatever_is_named(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "t.csv", [["čau", "cs"]], ["text", "language"], encoding="utf-8-sig")
+    assert read_tickets(path, Columns(encoding="utf-8")).messages[0].text == "čau"
+
+
+def test_half_a_character_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"text": "cut short \\ud83d", "language": "en"}\n', encoding="utf-8")
+    assert read_tickets(tmp_path / "t.jsonl", Columns()).messages[0].text == "cut short \ufffd"
+
+
+def test_no_group_in_a_warehouse_is_no_group(tmp_path: Path) -> None:
+    rows = [["a b", "en", "NULL"], ["c d", "en", "n/a"], ["e f", "en", "7"]]
+    path = write_rows(tmp_path / "t.csv", rows, ["text", "language", "group"])
+    assert [message.group for message in read_tickets(path, Columns()).messages] == [None, None, "7"]
+
+
+def test_a_folder_that_cannot_be_parsed_ends_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text,complexity\n"a,1\nb,2\n', encoding="utf-8")
+    with pytest.raises(TicketsError, match="cannot be read") as caught:
+        read_tickets(tmp_path, Columns())
+    assert "\n" not in str(caught.value)
+
+
 def test_columns_are_mapped_and_others_are_taken_by_name(tmp_path: Path) -> None:
     header = ["body", "language", "angry", "human_requested", "sent", "who"]
     rows = [

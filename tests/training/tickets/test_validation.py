@@ -41,8 +41,8 @@ def test_risky_tickets_are_warned_of(tmp_path: Path) -> None:
     assert "the letters contradict the language in row 7:" in output
     assert "left out, because there is no text: row 8" in output
     assert (
-        "en complexity: 45 yes and 43 no are too few to calibrate (50 of each are wanted) and too few"
-        in output
+        "en complexity: 45 yes and 43 no are too few to calibrate with alone (4 yes and 5 no in the "
+        "validation split; 20 of each are wanted) and too few to test" in output
     )
     report = (tmp_path / "report.json").read_text(encoding="utf-8")
     for private in ("someone@example.com", "4111"):
