@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import torch
 import transformers
@@ -28,14 +28,13 @@ from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from escalate.text import NORMALISER_VERSION
 from escalate.version import __version__
-from training.bundle.calibrating import choose_policy, fit_calibration
+from training.bundle.calibrating import MIXED, OWN, choose_policy, fit_calibration, rows_to_fit
 from training.bundle.model_card import model_card
 from training.bundle.onnx_graph import build_onnx
 from training.bundle.reading import build_model, calibrated, labels_of, read_texts
 from training.corpus.messages import Message
 from training.errors import ExportError
-from training.files import without_nan
-from training.fitting.pipeline import RunRecord
+from training.files import whole_folder, without_nan
 from training.fitting.recipe import Recipe
 from training.network.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
 from training.network.model import EscalationModel
@@ -44,6 +43,27 @@ MODEL_CARD = "MODEL_CARD.md"
 
 LARGEST_BUNDLE = 60_000_000
 """Most bytes of model and tokenizer."""
+
+Labels = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a bundle was made from, as its manifest says it.
+
+    Attributes:
+        commit: Commit of the checkout.
+        recipe: All settings.
+        data: What is known of the training data: hash, licence, counts, whose they are.
+        start: Version and checksum of the model that training went on from; None where it began with
+            the base encoder.
+    """
+
+    commit: str
+    recipe: Mapping[str, Any]
+    data: Mapping[str, Any]
+    start: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +77,9 @@ class Draft:
         calibration: Fitted on the validation split, on the quantised model.
         policy: Default policy.
         base_rates: Share of positive labels per output in the train split.
+        calibrated_on: By language and output, OWN or MIXED: the messages that calibration was fitted on.
+        window: Longest input in tokens.
+        overlap: Tokens that windows of a long message share.
     """
 
     onnx: bytes
@@ -65,16 +88,19 @@ class Draft:
     calibration: Calibration
     policy: Policy
     base_rates: Mapping[str, float]
+    calibrated_on: Mapping[str, Mapping[str, str]]
+    window: int
+    overlap: int
 
-    def bundle(self, version: str, recipe: Recipe) -> Bundle:
+    def bundle(self, version: str) -> Bundle:
         """Return the bundle in memory, for measuring it; its manifest is empty."""
         return Bundle(
             version=version,
             manifest={},
             model=self.onnx,
             tokenizer=self.tokenizer,
-            window=recipe.window,
-            overlap=recipe.overlap,
+            window=self.window,
+            overlap=self.overlap,
             base_rates={output: self.base_rates[output] for output in OUTPUTS},
             calibration=self.calibration,
             policy=self.policy,
@@ -97,41 +123,83 @@ def draft_bundle(
     recipe: Recipe,
     train: Sequence[Message],
     validation: Sequence[Message],
+    corpus_train: Sequence[Message] = (),
+    corpus_validation: Sequence[Message] = (),
 ) -> Draft:
     """Quantise a network, and fit calibration and policy to the quantised form.
 
     Args:
         model: The trained network.
         base: Its base encoder, for the tokenizer.
-        recipe: The recipe it was trained with.
+        recipe: Window, overlap and what the policy is to hold.
         train: Train split: source of the base rates.
         validation: Validation split.
+        corpus_train: Messages that fill up where ``train`` is too small.
+        corpus_validation: Messages that fill up where ``validation`` is too small, by language and
+            output.
+
+    Raises:
+        ExportError: There are too few labelled messages.
     """
     onnx = build_onnx(model, quantised=True)
     tokenizer = base.tokenizer.to_str()
     served = build_model(onnx, tokenizer, recipe.window, recipe.overlap)
-    judged = [message for message in validation if message.language in LANGUAGES]
+    own = [message for message in validation if message.language in LANGUAGES]
+    judged = [*own, *(message for message in corpus_validation if message.language in LANGUAGES)]
+    preferred = np.arange(len(judged)) < len(own)
     logits = read_texts(served, [message.text for message in judged])
     labels, languages = labels_of(judged), [message.language for message in judged]
-    calibration = fit_calibration(logits, labels, languages)
+    calibration = fit_calibration(logits, labels, languages, preferred)
     probabilities = calibrated(calibration, logits, languages)
+    fitted = _only_fitted(labels, preferred)
     return Draft(
         onnx=onnx,
         onnx_float32=build_onnx(model, quantised=False),
         tokenizer=tokenizer,
         calibration=calibration,
-        policy=choose_policy(probabilities, labels, recipe.offer_recall, recipe.escalate_precision),
-        base_rates=dict(zip(OUTPUTS, np.nanmean(labels_of(train), 0).tolist(), strict=True)),
+        policy=choose_policy(probabilities, fitted, recipe.offer_recall, recipe.escalate_precision),
+        base_rates=_base_rates(labels_of(train), labels_of(corpus_train)),
+        calibrated_on=_calibrated_on(labels, np.array(languages), preferred),
+        window=recipe.window,
+        overlap=recipe.overlap,
     )
+
+
+def _only_fitted(labels: Labels, preferred: Rows) -> Labels:
+    """Return labels without those that no output is fitted on."""
+    every = np.ones(len(labels), dtype=bool)
+    rows = np.stack([rows_to_fit(column, every, preferred) for column in labels.T], axis=1)
+    return np.where(rows, labels, np.float32(np.nan))
+
+
+def _calibrated_on(
+    labels: Labels, languages: npt.NDArray[np.str_], preferred: Rows
+) -> dict[str, dict[str, str]]:
+    def where(column: Labels, language: str) -> str:
+        rows = rows_to_fit(column, languages == language, preferred)
+        return OWN if rows.any() and preferred[rows].all() else MIXED
+
+    return {
+        language: {output: where(labels[:, i], language) for i, output in enumerate(OUTPUTS)}
+        for language in LANGUAGES
+    }
+
+
+def _base_rates(labels: Labels, corpus: Labels) -> dict[str, float]:
+    """Return the share of positive labels per output, with the corpus' where own ones are of one kind."""
+    rates: dict[str, float] = {}
+    for output, own, others in zip(OUTPUTS, labels.T, corpus.T, strict=True):
+        known = own[~np.isnan(own)]
+        rates[output] = float(np.nanmean(known if len(set(known)) == 2 else np.concatenate([known, others])))
+    return rates
 
 
 def write_bundle(
     draft: Draft,
     folder: Path,
     version: str,
-    record: RunRecord,
     base: BaseEncoder,
-    data: Mapping[str, Any],
+    origin: Origin,
     metrics: Mapping[str, Any],
 ) -> None:
     """Write a bundle with its model card; the folder appears only when it is whole.
@@ -140,16 +208,15 @@ def write_bundle(
         draft: The bundle.
         folder: Where it goes; a bundle there is replaced.
         version: Version of the model.
-        record: What the run was started with.
         base: The base encoder.
-        data: What is known of the training data: hash, licence, counts.
+        origin: What it was made from.
         metrics: What was measured on the test split.
 
     Raises:
-        ExportError: The folder exists and is no bundle, or the bundle is too large.
+        ExportError: The folder exists and is no bundle, the bundle is too large, or it cannot be
+            written.
     """
     refuse_other_folder(folder)
-    recipe = record.recipe
     files = {MODEL: draft.onnx, TOKENIZER: draft.tokenizer.encode("utf-8")}
     size = sum(map(len, files.values()))
     if size > LARGEST_BUNDLE:
@@ -161,8 +228,8 @@ def write_bundle(
         "version": version,
         "outputs": list(OUTPUTS),
         "languages": list(LANGUAGE_CLASSES),
-        "window": recipe.window,
-        "overlap": recipe.overlap,
+        "window": draft.window,
+        "overlap": draft.overlap,
         "normaliser": NORMALISER_VERSION,
         "base": {
             "name": base.name,
@@ -170,9 +237,10 @@ def write_bundle(
             "licence": DEFAULT_BASE_LICENCE if base.name == DEFAULT_BASE else "see its source",
             "pieces": base.tokenizer.get_vocab_size(),
         },
-        "data": dict(data),
-        "commit": record.commit,
-        "recipe": recipe.to_dict(),
+        "data": dict(origin.data),
+        "commit": origin.commit,
+        "recipe": dict(origin.recipe),
+        **({"start": dict(origin.start)} if origin.start else {}),
         "software": {
             "escalate": __version__,
             "onnxruntime": onnxruntime.__version__,
@@ -186,16 +254,11 @@ def write_bundle(
         "sha256": {name: sha256(content) for name, content in files.items()},
     }
     manifest = seal(json.loads(json.dumps(content)))
-    temporary = folder.with_name(folder.name + ".part")
-    if temporary.exists():
-        shutil.rmtree(temporary)
-    temporary.mkdir(parents=True)
-    for name, data_of_file in files.items():
-        (temporary / name).write_bytes(data_of_file)
-    (temporary / MANIFEST).write_text(
-        json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-    )
-    (temporary / MODEL_CARD).write_text(model_card(manifest), encoding="utf-8")
-    if folder.exists():
-        shutil.rmtree(folder)
-    temporary.rename(folder)
+    texts = {
+        MANIFEST: json.dumps(manifest, ensure_ascii=False, indent=2) + "\n",
+        MODEL_CARD: model_card(manifest),
+    }
+    files |= {name: text.encode("utf-8") for name, text in texts.items()}
+    with whole_folder(folder) as temporary:
+        for name, content_of_file in files.items():
+            (temporary / name).write_bytes(content_of_file)

@@ -69,7 +69,7 @@ def rows_to_fit(labels: Labels, rows: Rows, preferred: Rows | None) -> Rows:
         preferred: Messages that are to count alone, same shape, or None for all.
     """
     known = rows & ~np.isnan(labels)
-    if preferred is None or not _enough(labels[known & preferred]):
+    if preferred is None or not enough(labels[known & preferred]):
         return known
     return known & preferred
 
@@ -80,13 +80,13 @@ def _fit(logits: Array, labels: Labels, rows: Rows, preferred: Rows | None) -> t
     return _platt(logits[chosen], labels[chosen]) or _platt(logits[known], labels[known])
 
 
-def _enough(labels: Labels) -> bool:
-    positive = int(labels.sum())
-    return min(positive, len(labels) - positive) >= MINIMUM_PER_CLASS
+def enough(labels: Labels) -> bool:
+    """Tell whether there are MINIMUM_PER_CLASS labels of either kind; unknown ones do not count."""
+    return min(int((labels == 1).sum()), int((labels == 0).sum())) >= MINIMUM_PER_CLASS
 
 
 def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
-    if not _enough(labels):
+    if not enough(labels):
         return None
     regression = LogisticRegression(C=_UNPENALISED).fit(logits[:, None], labels)
     slope = float(regression.coef_[0, 0])
@@ -108,16 +108,28 @@ def choose_policy(probabilities: Array, labels: Labels, recall: float, precision
         precision: To hold at ``escalate`` (0..1).
     """
     need = probabilities[(labels == 1).any(axis=1)].max(axis=1)
-    offer = _floor(float(np.quantile(need, 1 - recall, method="lower")))
+    offer = floor(float(np.quantile(need, 1 - recall, method="lower")))
     escalate: dict[Output, float | None] = {}
     for i, output in enumerate(OUTPUTS):
-        known = ~np.isnan(labels[:, i])
-        precisions, _, thresholds = precision_recall_curve(labels[known, i], probabilities[known, i])
-        precise = thresholds[precisions[:-1] >= precision]
-        escalate[output] = max(_floor(precise[0]), offer) if len(precise) else None
+        level = precise(probabilities[:, i], labels[:, i], precision)
+        escalate[output] = None if level is None else max(level, offer)
     return Policy(offer=Thresholds(offer, offer, offer), escalate=Thresholds(**escalate))
 
 
-def _floor(threshold: float) -> float:
+def precise(probabilities: Array, labels: Labels, precision: float) -> float | None:
+    """Return the lowest threshold of an output that holds a precision, None where none does.
+
+    Args:
+        probabilities: Shape (messages,).
+        labels: 0, 1 or NaN for unknown, same shape.
+        precision: To hold (0..1).
+    """
+    known = ~np.isnan(labels)
+    precisions, _, thresholds = precision_recall_curve(labels[known], probabilities[known])
+    reached = thresholds[precisions[:-1] >= precision]
+    return floor(reached[0]) if len(reached) else None
+
+
+def floor(threshold: float) -> float:
     """Round down to six digits, so that the message that set the threshold still reaches it."""
     return float(np.floor(threshold * 1e6) / 1e6)

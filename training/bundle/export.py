@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from escalate import Classifier
-from training.bundle.bundling import draft_bundle, refuse_other_folder, write_bundle
+from escalate.policy import LANGUAGES
+from training.bundle.bundling import Origin, draft_bundle, refuse_other_folder, write_bundle
+from training.bundle.model_card import PROJECT, USER
 from training.bundle.parity import compare_forms
+from training.bundle.reading import labels_of
 from training.corpus.messages import CORPUS, SPLITS, Message, corpus_hash, read_split
 from training.errors import ExportError, RunError
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
-from training.fitting.pipeline import read_record, read_served
+from training.evaluation.metrics import by_language
+from training.fitting.fine_tuning import run as read_with_torch
+from training.fitting.pipeline import read_record, read_served, read_start
+from training.fitting.recipe import Recipe
 
 CORPUS_LICENCE: Final = "CC BY 4.0"
+USER_LICENCE: Final = "the user's own"
+
+FROZEN: Final = "frozen base + logistic regression"
 
 LARGEST_TORCH_DIFFERENCE: Final = 1e-3
 """How far a logit of the float32 ONNX form may be from torch's."""
@@ -46,17 +55,40 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
     model, base = read_served(record.recipe, run)
     splits = {name: read_split(corpus, name) for name in SPLITS}
     draft = draft_bundle(model, base, record.recipe, splits["train"], splits["validation"])
-    parity = compare_forms(model, base, draft, record.recipe, splits["test"])
-    _require_agreement(parity)
-    classifier = Classifier(draft.bundle(version, record.recipe))
+    parity = compare_forms(model, base, draft, splits["test"])
+    require_same_network(parity)
+    if moved := moved_decisions(parity):
+        raise ExportError("\n".join(moved))
+    classifier = Classifier(draft.bundle(version))
     metrics: dict[str, Any] = evaluate(answer(classifier, splits["test"]))
-    metrics["baselines"] = evaluate_baselines(splits["train"], splits["test"])
+    metrics["baselines"] = {
+        **evaluate_baselines(splits["train"], splits["test"]),
+        FROZEN: _evaluate_start(record.recipe, run, splits["test"]),
+    }
     metrics["parity"] = parity
-    write_bundle(draft, folder, version, record, base, _describe(corpus, splits), metrics)
+    origin = Origin(record.commit, record.recipe.to_dict(), _describe(corpus, splits))
+    write_bundle(draft, folder, version, base, origin, metrics)
     return folder
 
 
-def _require_agreement(parity: Mapping[str, Mapping[str, float]]) -> None:
+def _evaluate_start(recipe: Recipe, run: Path, test: Sequence[Message]) -> dict[str, Any]:
+    """Return the metrics per language of the network that fine-tuning started from."""
+    start, base = read_start(recipe, run)
+    judged = [message for message in test if message.language in LANGUAGES]
+    texts = [message.text for message in judged]
+    logits = read_with_torch(start, base.tokenizer, texts, recipe.window)
+    return by_language(judged, logits.outputs.sigmoid().numpy(), labels_of(judged))
+
+
+def require_same_network(parity: Mapping[str, Mapping[str, float]]) -> None:
+    """Stop where the ONNX graph computes something else than the network.
+
+    Args:
+        parity: What ``compare_forms`` returns.
+
+    Raises:
+        ExportError: It does.
+    """
     for language, values in parity.items():
         if values["torch_difference"] > LARGEST_TORCH_DIFFERENCE:
             raise ExportError(
@@ -64,17 +96,24 @@ def _require_agreement(parity: Mapping[str, Mapping[str, float]]) -> None:
                 f"logit, the limit is {LARGEST_TORCH_DIFFERENCE:.0e}: the encoder has parts that "
                 "training/bundle/onnx_graph.py does not build"
             )
-        if values["same_decisions"] < LEAST_SAME_DECISIONS:
-            raise ExportError(
-                f"{language}: in integers only {values['same_decisions']:.1%} of the decisions are those of "
-                f"float32, the limit is {LEAST_SAME_DECISIONS:.0%}"
-            )
+
+
+def moved_decisions(parity: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return a sentence for each language in which quantising moves too many decisions."""
+    return [
+        f"{language}: in integers only {values['same_decisions']:.1%} of the decisions are those of "
+        f"float32, the limit is {LEAST_SAME_DECISIONS:.0%}"
+        for language, values in parity.items()
+        if values["same_decisions"] < LEAST_SAME_DECISIONS
+    ]
 
 
 def _describe(corpus: Path, splits: Mapping[str, Sequence[Message]]) -> dict[str, Any]:
     """Return what a manifest says of the training data."""
+    project = corpus.resolve() == CORPUS
     return {
+        "origin": PROJECT if project else USER,
         "sha256": corpus_hash(corpus),
         "messages": {name: len(messages) for name, messages in splits.items()},
-        "licence": CORPUS_LICENCE if corpus.resolve() == CORPUS else "the user's own",
+        "licence": CORPUS_LICENCE if project else USER_LICENCE,
     }

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from escalate.policy import OUTPUTS
+from training.bundle.calibrating import OWN
 from training.evaluation.tables import (
     LANGUAGE_NAMES,
+    OUTPUT_NAMES,
     baselines_table,
     markdown_table,
     operation_table,
     pairs_table,
     quality_table,
 )
+
+PROJECT: Final = "project"
+USER: Final = "user"
+"""Whose the training data are: ``data.origin`` of a manifest."""
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
@@ -22,7 +29,6 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         manifest: A manifest whose ``metrics`` come from ``training.bundle.bundling``.
     """
     metrics, base, data = manifest["metrics"], manifest["base"], manifest["data"]
-    language = metrics["language"]
     return f"""# escalate model {manifest["version"]}
 
 Reads one customer message in Hebrew, Arabic, Czech or English and gives the probability that the
@@ -42,8 +48,7 @@ the only way to reach a person: a customer must always be able to ask for one in
 
 - Other languages are answered with `supported: false`. Short texts that could be of several
   languages (names, one English word) may be taken for one of the four or for none.
-- The training messages were written for this project, not taken from customers. Words, firms and
-  habits that they do not hold are known only through the base encoder.
+{_limits_of(data)}
 - Sarcasm, quotations and jokes are the commonest errors in sentiment; terse messages whose
   difficulty is not said in words are the commonest in complexity.
 - A message of more than {manifest["window"]} tokens is read in windows and the highest value
@@ -54,21 +59,18 @@ the only way to reach a person: a customer must always be able to ask for one in
 | | |
 |---|---|
 | base encoder | {base["name"]}, {base["licence"]} licence, from {base["source"]}, {base["pieces"]:,} pieces kept |
-| network | {_network(manifest["recipe"])} |
-| data | {data["messages"]["train"]:,} messages to train, {data["messages"]["validation"]:,} to calibrate, {data["licence"]}, SHA-256 `{data["sha256"]}` |
-| seeds | {", ".join(map(str, manifest["recipe"]["seeds"]))} |
+{_made_of(manifest)}
 | commit | `{manifest["commit"]}` |
-| licence of the weights | Apache-2.0; the base encoder's {base["licence"]} notice is in NOTICE |
+| licence of the weights | {_weights(data, base["licence"])} |
 
 ## Measured on the test split
 
-{metrics["messages"]:,} messages by writers and about situations that are not in the training data.
+{metrics["messages"]:,} messages {_held_out(data)}.
 Macro-F1 at probability 0.5, area under the ROC curve in brackets.
 
 {quality_table(metrics["languages"])}
 
-The language is right for {language["accuracy"]:.1%} of the messages; of those in other languages or
-without words {language["other_recall"]:.1%} are recognised as such.
+{_languages(data, metrics["language"])}
 
 Contrast pairs (two messages that differ in a few words and one label) where both are right, and the
 expected calibration error:
@@ -77,23 +79,121 @@ expected calibration error:
 
 ### Beside simple models
 
-Macro-F1, trained on the same messages:
+Macro-F1, {_beside(data)}:
 
 {baselines_table(metrics["languages"], metrics["baselines"])}
 
-### The border in service
+{_border(metrics["operation"])}### Quantised against float32
+
+The served model computes in 8-bit integers. On the test split, against the same network in float32:
+
+{_parity(metrics["parity"])}
+"""
+
+
+def _languages(data: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
+    if not data.get("languages_given", True):
+        return "The languages of these messages were read by a model, so that they measure nothing."
+    others = measured["other_recall"]
+    known = f"The language is right for {measured['accuracy']:.1%} of the messages"
+    if others is None:
+        return f"{known}; none is in another language or without words."
+    return f"{known}; of those in other languages or\nwithout words {others:.1%} are recognised as such."
+
+
+def _limits_of(data: Mapping[str, Any]) -> str:
+    if data["origin"] == PROJECT:
+        return """- The training messages were written for this project, not taken from customers. Words, firms and
+  habits that they do not hold are known only through the base encoder."""
+    own = f"""- The training messages are those of whoever trained this model ({data["messages"]["train"]:,} messages); the
+  project that wrote the software has not seen them. What they hold, and what they leave out, decides
+  where this model may be used."""
+    if "corpus" not in data:
+        return own
+    unlabelled = [OUTPUT_NAMES[output] for output in OUTPUTS if not data["labels"][output]["known"]]
+    only = (
+        f" These have no labels for {', '.join(unlabelled)}: that is learned from the others."
+        if unlabelled
+        else ""
+    )
+    return f"""{own}{only}
+- Beside them stood messages of a corpus ({data["corpus"]["messages"]["train"]:,}, {data["corpus"]["licence"]}), so that {data["own_share"]:.0%} of what
+  was learned were own messages. In what the own messages do not hold it answers as that corpus taught."""
+
+
+def _made_of(manifest: Mapping[str, Any]) -> str:
+    data, recipe = manifest["data"], manifest["recipe"]
+    counts = (
+        f"{data['messages']['train']:,} messages to train, {data['messages']['validation']:,} to calibrate"
+    )
+    whole = f"{counts}, {data['licence']}, SHA-256 `{data['sha256']}`"
+    if "labels" not in data:
+        return f"""| network | {_network(recipe)} |
+| data | {whole} |
+| seeds | {", ".join(map(str, recipe["seeds"]))} |"""
+    start = manifest.get("start")
+    network = f"model {start['version']}, trained further" if start else "the base encoder, fine-tuned"
+    labels = "; ".join(
+        f"{OUTPUT_NAMES[output]} {data['labels'][output]['known']:,} ({data['labels'][output]['positive']:,} yes)"
+        for output in OUTPUTS
+    )
+    corpus = (
+        f"\n| beside them | {data['corpus']['messages']['train']:,} messages of a corpus, "
+        f"{data['corpus']['licence']}, SHA-256 `{data['corpus']['sha256']}` |"
+        if "corpus" in data
+        else ""
+    )
+    return f"""| network | {network} |
+| own data | {whole} |
+| own labels to train | {labels} |
+| split | {data["split"]} |{corpus}
+| calibrated on | {_calibrated(data["calibrated_on"])} |
+| seed | {recipe["seed"]} |"""
+
+
+def _calibrated(calibrated_on: Mapping[str, Mapping[str, str]]) -> str:
+    """Say for which languages and outputs the own messages alone were enough."""
+    alone = [
+        f"{LANGUAGE_NAMES[language]} {OUTPUT_NAMES[output]}"
+        for language, outputs in calibrated_on.items()
+        for output, where in outputs.items()
+        if where == OWN
+    ]
+    if not alone:
+        return "own messages and the corpus together"
+    return f"own messages alone: {', '.join(alone)}; the rest on own messages and the corpus together"
+
+
+def _weights(data: Mapping[str, Any], base: str) -> str:
+    notice = f"the base encoder's {base} notice is in NOTICE"
+    if data["origin"] == PROJECT:
+        return f"Apache-2.0; {notice}"
+    return f"for whoever trained it to say; the software and its released model are Apache-2.0, {notice}"
+
+
+def _held_out(data: Mapping[str, Any]) -> str:
+    if data["origin"] == PROJECT:
+        return "by writers and about situations that are not in the training data"
+    return "that were kept out of training"
+
+
+def _beside(data: Mapping[str, Any]) -> str:
+    if "labels" not in data:
+        return "trained on the same messages"
+    return "the released model as it was, and simple models trained on own messages and the corpus"
+
+
+def _border(operation: Mapping[str, Any]) -> str:
+    if not operation:
+        return ""
+    return f"""### The border in service
 
 Of the test messages, how many must reach a person (complex, negative or asked for one); how many
 stay with the bot when 95 % of those are to reach a person; and how many of those reach one when
 20 % of all messages are handed over, the most pressing first.
 
-{operation_table(metrics["operation"])}
+{operation_table(operation)}
 
-### Quantised against float32
-
-The served model computes in 8-bit integers. On the test split, against the same network in float32:
-
-{_parity(metrics["parity"])}
 """
 
 

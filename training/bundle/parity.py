@@ -13,7 +13,6 @@ from training.bundle.bundling import Draft
 from training.bundle.reading import Array, build_model, calibrated, read_texts
 from training.corpus.messages import Message
 from training.fitting.examples import token_ids
-from training.fitting.recipe import Recipe
 from training.network.base_encoder import BaseEncoder
 from training.network.model import EscalationModel
 
@@ -22,7 +21,6 @@ def compare_forms(
     model: EscalationModel,
     base: BaseEncoder,
     draft: Draft,
-    recipe: Recipe,
     messages: Sequence[Message],
 ) -> dict[str, dict[str, Any]]:
     """Return per language how far the three forms of a network agree on messages.
@@ -35,8 +33,8 @@ def compare_forms(
     """
     tokenizer = base.tokenizer.to_str()
     forms = {
-        "float32": build_model(draft.onnx_float32, tokenizer, recipe.window, recipe.overlap),
-        "quantised": build_model(draft.onnx, tokenizer, recipe.window, recipe.overlap),
+        "float32": build_model(draft.onnx_float32, tokenizer, draft.window, draft.overlap),
+        "quantised": build_model(draft.onnx, tokenizer, draft.window, draft.overlap),
     }
     result = {}
     for language in LANGUAGES:
@@ -57,7 +55,7 @@ def compare_forms(
         result[language] = {
             "same_decisions": float(same.mean()),
             "difference_p99": float(np.quantile(difference, 0.99)),
-            "torch_difference": _torch_difference(model, base, recipe, texts, read["float32"]),
+            "torch_difference": _torch_difference(model, base, draft.window, texts, read["float32"]),
         }
     return result
 
@@ -69,14 +67,14 @@ def _action(policy: Policy, row: Array, language: str) -> str:
 def _torch_difference(
     model: EscalationModel,
     base: BaseEncoder,
-    recipe: Recipe,
+    window: int,
     texts: Sequence[str],
     reading: Array,
 ) -> float:
     differences = [0.0]
     with torch.inference_mode():
-        for row, ids in enumerate(token_ids(base.tokenizer, texts, recipe.window + 1)):
-            if len(ids) > recipe.window:
+        for row, ids in enumerate(token_ids(base.tokenizer, texts, window + 1)):
+            if len(ids) > window:
                 continue
             input_ids = torch.tensor([ids])
             logits = model(input_ids, torch.ones_like(input_ids)).outputs[0].numpy()

@@ -17,6 +17,10 @@ from training.bundle.reading import labels_of
 from training.corpus.messages import Message
 
 Array = npt.NDArray[Any]
+
+FEW: Final = 50
+"""Of fewer messages the TF-IDF model uses also what occurs once."""
+
 Baseline = Callable[[Sequence[Message], Sequence[Message]], Array]
 """Takes train and test messages; returns probabilities of the test messages, shape (messages, 3)."""
 
@@ -44,7 +48,7 @@ _KEYWORDS: Final[Mapping[str, Mapping[str, str]]] = {
 
 def majority(train: Sequence[Message], test: Sequence[Message]) -> Array:
     """Answer with the share of positive labels in the train split."""
-    rates = np.nanmean(labels_of(train), 0)
+    rates = [_share(column) for column in labels_of(train).T]
     return np.tile(rates, (len(test), 1))
 
 
@@ -69,24 +73,38 @@ def keywords(train: Sequence[Message], test: Sequence[Message]) -> Array:
 
 
 def tfidf(train: Sequence[Message], test: Sequence[Message]) -> Array:
-    """Answer by logistic regression on TF-IDF of words and of 2 to 5 characters, one for a language."""
+    """Answer by logistic regression on TF-IDF of words and of 2 to 5 characters, one for a language.
+
+    Where a language has labels of one kind only, or none, their share is the answer.
+    """
     answers = np.zeros((len(test), len(OUTPUTS)))
     for language in LANGUAGES:
         own = [m for m in train if m.language == language]
         rows = [row for row, m in enumerate(test) if m.language == language]
-        if not own or not rows:
+        if not rows:
             continue
         labels = labels_of(own)
         for column in range(len(OUTPUTS)):
+            known = [i for i in range(len(own)) if not np.isnan(labels[i, column])]
+            if len(set(labels[known, column])) < 2:
+                answers[rows, column] = _share(labels[:, column])
+                continue
+            # Of a handful of messages no n-gram may be left that occurs twice.
+            rarest = 2 if len(known) >= FEW else 1
             model = make_pipeline(
-                TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True),
+                TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=rarest, sublinear_tf=True),
                 LogisticRegression(C=10, max_iter=1000, class_weight="balanced"),
             )
-            known = [i for i in range(len(own)) if not np.isnan(labels[i, column])]
             model.fit([normalise(own[i].text) for i in known], labels[known, column])
             texts = [normalise(test[row].text) for row in rows]
             answers[rows, column] = model.predict_proba(texts)[:, 1]
     return answers
+
+
+def _share(labels: Array) -> float:
+    """Return the share of positive labels, 0.5 where none is known."""
+    known = labels[~np.isnan(labels)]
+    return float(known.mean()) if len(known) else 0.5
 
 
 def _regress(features: Array, test_features: Array, train: Sequence[Message]) -> Array:
@@ -94,6 +112,9 @@ def _regress(features: Array, test_features: Array, train: Sequence[Message]) ->
     answers = np.zeros((len(test_features), len(OUTPUTS)))
     for column in range(len(OUTPUTS)):
         known = ~np.isnan(labels[:, column])
+        if len(set(labels[known, column])) < 2:
+            answers[:, column] = _share(labels[:, column])
+            continue
         regression = LogisticRegression(max_iter=2000)
         regression.fit(features[known], labels[known, column])
         answers[:, column] = regression.predict_proba(test_features)[:, 1]

@@ -7,50 +7,38 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve
 
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import LANGUAGES, OUTPUTS
+from training.drawing import GREY, STYLES, legend_below, line_of, new_figure, percent_axes
 from training.evaluation.answers import Answers
 from training.evaluation.metrics import calibration_bins, calibration_error
 from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
 
 Array = npt.NDArray[Any]
 
-# Colours that readers with any kind of colour vision can tell apart, and a shape beside each.
-# Source: M. Okabe and K. Ito, "Color Universal Design", 2008.
-_STYLES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "he": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
-    "ar": {"color": "#D55E00", "linestyle": "--", "marker": "s"},
-    "cs": {"color": "#009E73", "linestyle": "-.", "marker": "^"},
-    "en": {"color": "#CC79A7", "linestyle": ":", "marker": "D"},
-}
-_GREY: Final = "#888888"
-_SIZE: Final = (6.4, 4.8)
-_DOTS_PER_INCH: Final = 130
 _FEWEST_IN_BIN: Final = 5
 
 
 def precision_recall(answers: Answers, output: str) -> Figure:
     """Draw precision against recall of an output, a line for each language."""
-    figure, axes = _figure(f"Precision and recall: {OUTPUT_NAMES[output]}")
+    figure, axes = new_figure(f"Precision and recall: {OUTPUT_NAMES[output]}")
     for language, probabilities, labels in _by_language(answers, output):
         precision, recall, _ = precision_recall_curve(labels, probabilities)
         area = average_precision_score(labels, probabilities)
         name = f"{LANGUAGE_NAMES[language]} (average precision {area:.2f})"
-        axes.plot(recall, precision, label=name, **_line(language))
-    _percent_axes(axes, "recall", "precision")
-    _legend(figure, axes)
+        axes.plot(recall, precision, label=name, **line_of(language))
+    percent_axes(axes, "recall", "precision")
+    legend_below(figure, axes)
     return figure
 
 
 def reliability(answers: Answers, output: str) -> Figure:
     """Draw how often an output is 1 against its probability, a line for each language."""
-    figure, axes = _figure(f"Reliability: {OUTPUT_NAMES[output]}")
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="perfect")
+    figure, axes = new_figure(f"Reliability: {OUTPUT_NAMES[output]}")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfect")
     for language, probabilities, labels in _by_language(answers, output):
         bins = [rows for rows in calibration_bins(probabilities) if len(rows) >= _FEWEST_IN_BIN]
         name = f"{LANGUAGE_NAMES[language]} (error {calibration_error(probabilities, labels):.3f})"
@@ -58,10 +46,10 @@ def reliability(answers: Answers, output: str) -> Figure:
             [probabilities[rows].mean() for rows in bins],
             [labels[rows].mean() for rows in bins],
             label=name,
-            **{**_line(language), "marker": _STYLES[language]["marker"]},
+            **{**line_of(language), "marker": STYLES[language]["marker"]},
         )
-    _percent_axes(axes, "probability", f"share that is 1 (bins of {_FEWEST_IN_BIN} messages or more)")
-    _legend(figure, axes)
+    percent_axes(axes, "probability", f"share that is 1 (bins of {_FEWEST_IN_BIN} messages or more)")
+    legend_below(figure, axes)
     return figure
 
 
@@ -73,7 +61,7 @@ def language_confusion(answers: Answers) -> Figure:
         labels=LANGUAGE_CLASSES,
     )
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure, axes = _figure("Language of the message")
+    figure, axes = new_figure("Language of the message")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         if count:
@@ -106,12 +94,12 @@ def hand_offs(
         curves: What ``training.evaluation.answers.hand_off_curve`` returns.
         points: What ``training.evaluation.answers.policy_points`` returns.
     """
-    figure, axes = _figure("Messages handed over and messages that needed it")
+    figure, axes = new_figure("Messages handed over and messages that needed it")
     for language, curve in curves.items():
         x, y = ([point[name] for point in curve] for name in ("hand_offs", "recall"))
-        axes.plot(x, y, label=LANGUAGE_NAMES[language], **_line(language))
+        axes.plot(x, y, label=LANGUAGE_NAMES[language], **line_of(language))
         for action, filled in (("escalate", True), ("offer", False)):
-            point, style = points[language][action], _STYLES[language]
+            point, style = points[language][action], STYLES[language]
             axes.plot(
                 point["hand_offs"],
                 point["recall"],
@@ -121,8 +109,8 @@ def hand_offs(
                 markersize=8,
                 linestyle="none",
             )
-    _percent_axes(axes, "handed to a person, of all messages", "recall of those that must reach one")
-    _legend(figure, axes, "Marks: the default policy; ● escalates, ○ escalates or offers")
+    percent_axes(axes, "handed to a person, of all messages", "recall of those that must reach one")
+    legend_below(figure, axes, "Marks: the default policy; ● escalates, ○ escalates or offers")
     return figure
 
 
@@ -151,32 +139,3 @@ def _by_language(answers: Answers, output: str) -> Iterator[tuple[str, Array, Ar
         labels = answers.labels[rows, column]
         if len(set(labels.tolist())) == 2:
             yield language, answers.probabilities[rows, column], labels
-
-
-def _figure(title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title, loc="left", weight="bold")
-    return figure, axes
-
-
-def _line(language: str) -> dict[str, Any]:
-    style = _STYLES[language]
-    return {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 2}
-
-
-def _percent_axes(axes: Axes, x: str, y: str) -> None:
-    for axis, name in ((axes.xaxis, x), (axes.yaxis, y)):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axis.set_label_text(name)
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.04)
-    axes.grid(color="#E5E5E5")
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _legend(figure: Figure, axes: Axes, title: str | None = None) -> None:
-    """Put the legend below the axes, where it hides no line."""
-    handles, names = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, names, loc="outside lower center", ncols=2, title=title, frameon=False)

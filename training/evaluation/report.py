@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +15,10 @@ from training.evaluation.invariance import invariance
 from training.evaluation.report_text import report_text
 from training.evaluation.resampling import CONFIDENCE, RESAMPLES, SEED
 from training.evaluation.slices import measure_slices
-from training.files import whole_file, without_nan, write_whole
+from training.files import without_nan
+from training.report_files import write_report_files
 
-REPORT: Final = "REPORT.md"
-NUMBERS: Final = "report.json"
+NAME: Final = "REPORT"
 
 
 def write_report(bundle: Path, corpus: Path, folder: Path, seed: int = SEED) -> Path:
@@ -38,7 +37,8 @@ def write_report(bundle: Path, corpus: Path, folder: Path, seed: int = SEED) -> 
 
     Raises:
         BundleError: The bundle cannot be loaded.
-        CorpusError: The corpus cannot be read, its test split is empty, or a file cannot be written.
+        CorpusError: The corpus cannot be read, or its test split is empty.
+        FileError: A file cannot be written.
     """
     classifier = Classifier.load(bundle)
     messages = read_split(corpus, "test")
@@ -48,17 +48,7 @@ def write_report(bundle: Path, corpus: Path, folder: Path, seed: int = SEED) -> 
     numbers = measure(classifier, answers, corpus_hash(corpus), seed)
     figures = draw(answers, numbers["hand_off_curve"], numbers["policy"])
     text = report_text(numbers, list(figures))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CorpusError(f"cannot write into {folder}: {error.strerror}") from error
-    for name, figure in figures.items():
-        with whole_file(folder / name) as temporary:
-            # Without the version of matplotlib the bytes depend on the numbers only.
-            figure.savefig(temporary, format="png", metadata={"Software": None})
-    write_whole(folder / NUMBERS, json.dumps(numbers, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-    write_whole(folder / REPORT, text)
-    return folder / REPORT
+    return write_report_files(folder, NAME, text, numbers, figures)
 
 
 def measure(classifier: Classifier, answers: Answers, corpus: str, seed: int = SEED) -> dict[str, Any]:

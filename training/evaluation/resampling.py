@@ -27,6 +27,9 @@ CONFIDENCE: Final = 0.95
 MINIMUM_GROUPS: Final = 5
 """Where there are fewer groups, single messages are drawn: a draw of so few says little."""
 
+# More of them are put together at random: the intervals stay as wide, and fit into memory.
+_MOST_UNITS: Final = 3000
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -74,6 +77,24 @@ def accuracy(counts: Array) -> Array:
     return share
 
 
+def group_of(message: Message) -> str:
+    """Return what a message is drawn and left out with: its group, else its pair, else itself."""
+    return f"{message.language}/{message.group or message.pair or message.id}"
+
+
+@dataclass(frozen=True)
+class Change(Estimate):
+    """How far one number is above another, with its interval.
+
+    Attributes:
+        p_loss: Probability (0..1) of so low a value where the two are equal.
+        p_gain: Probability (0..1) of so high a value where the two are equal.
+    """
+
+    p_loss: float
+    p_gain: float
+
+
 class Resampling:
     """Random draws of some messages, the same for everything that is measured on them."""
 
@@ -84,31 +105,37 @@ class Resampling:
             messages: Messages; one without a group goes with its pair, else on its own.
             seed: Seed of the draws.
         """
-        keys = [f"{m.language}/{m.group or m.pair or m.id}" for m in messages]
-        names, units = np.unique(keys, return_inverse=True)
+        names, units = np.unique([group_of(message) for message in messages], return_inverse=True)
         grouped = MINIMUM_GROUPS <= len(names) < len(messages)
         self.groups = len(names) if grouped else None
         """Number of groups drawn, or None where single messages are."""
         self._units = units if grouped else np.arange(len(messages))
         self._count = len(names) if grouped else len(messages)
+        random = np.random.default_rng(seed)
+        if self._count > _MOST_UNITS:
+            self._units = random.permutation(self._count)[self._units] % _MOST_UNITS
+            self._count = _MOST_UNITS
         shares = np.full(self._count, 1 / self._count)
-        self._draws = (
-            np.random.default_rng(seed).multinomial(self._count, shares, size=RESAMPLES).astype(np.float64)
-        )
+        self._draws = random.multinomial(self._count, shares, size=RESAMPLES).astype(np.float64)
 
     def estimate(self, measure: Measure, found: Array) -> Estimate:
         """Return a measure of outcomes, shape (messages, 4), and its interval."""
         return self._interval(measure(found.sum(0)), measure(self._resample(found)))
 
-    def difference(self, measure: Measure, found: Array, other: Array) -> Estimate:
+    def difference(self, measure: Measure, found: Array, other: Array) -> Change:
         """Return how much a measure of ``found`` is above that of ``other``, and the interval.
 
         Both are outcomes of the same messages, shape (messages, 4); each draw is used for both.
         """
-        return self._interval(
-            measure(found.sum(0)) - measure(other.sum(0)),
-            measure(self._resample(found)) - measure(self._resample(other)),
-        )
+        value = measure(found.sum(0)) - measure(other.sum(0))
+        drawn = measure(self._resample(found)) - measure(self._resample(other))
+        estimate = self._interval(value, drawn)
+        # Counting draws could not tell probabilities below 1 / RESAMPLES apart, which many comparisons need.
+        degrees = max(1, self._count - 1)
+        error = np.nanstd(drawn) * np.sqrt((degrees + 1) / degrees)
+        steps = float(value / error) if error > 0 else float(np.sign(value)) * np.inf if value else 0.0
+        p_loss, p_gain = float(t.cdf(steps, degrees)), float(t.sf(steps, degrees))
+        return Change(estimate.value, estimate.low, estimate.high, p_loss, p_gain)
 
     def _resample(self, found: Array) -> Array:
         of_units = np.zeros((self._count, found.shape[1]))

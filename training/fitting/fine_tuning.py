@@ -102,7 +102,7 @@ def fine_tune(
         per_device_train_batch_size=settings.batch_size,
         warmup_steps=round(settings.warmup * steps),
         lr_scheduler_type="cosine",
-        bf16=_has_bf16(),
+        bf16=has_bf16(),
         use_cpu=on_cpu,
         seed=seed,
         data_seed=seed,
@@ -154,7 +154,8 @@ def _last_whole_checkpoint(folder: Path) -> str | None:
     return None
 
 
-def _has_bf16() -> bool:
+def has_bf16() -> bool:
+    """Tell whether this machine computes in bf16 faster than in float32."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Without hardware support bf16 on a CPU is slower than float32.
@@ -196,7 +197,7 @@ def run(
     pad = special_id(tokenizer, "<pad>")
     outputs: list[Logits] = []
     starts = range(0, len(order), _PREDICTION_BATCH)
-    faster = torch.autocast(device.type, torch.bfloat16, enabled=half_precision and _has_bf16())
+    faster = torch.autocast(device.type, torch.bfloat16, enabled=half_precision and has_bf16())
     with torch.inference_mode(), faster:
         for start in tqdm(starts, desc="reading", unit="batch", disable=len(starts) < 20):
             items = [{"input_ids": ids[i]} for i in order[start : start + _PREDICTION_BATCH]]

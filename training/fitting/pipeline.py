@@ -67,7 +67,7 @@ def train(corpus: Path, recipe: Recipe, folder: Path) -> EscalationModel:
     messages = read_split(corpus, "train")
     refuse_leaks(corpus)
     _claim(folder, recipe, corpus_hash(corpus))
-    base = _base(messages, recipe, folder / "base")
+    base = prepare_base(messages, recipe, folder / "base")
     _start(messages, recipe, base, folder)
     teachers = [_teacher(messages, recipe, folder, seed) for seed in recipe.seeds]
     if recipe.served == "teacher":
@@ -87,13 +87,22 @@ def read_served(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEnco
     return _read(recipe, folder, "student", recipe.student.layers)
 
 
+def read_start(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+    """Read the network that the teachers of a run started from: the frozen base with linear probes.
+
+    Raises:
+        RunError: The run has not come so far.
+    """
+    return _read(recipe, folder, _START, recipe.teacher.layers)
+
+
 def read_teacher(recipe: Recipe, folder: Path, seed: int) -> tuple[EscalationModel, BaseEncoder]:
     """Read a teacher of a run, drawn back towards its start, and the base encoder with its tokenizer.
 
     Raises:
         RunError: The run has no such teacher.
     """
-    start, base = _read(recipe, folder, _START, recipe.teacher.layers)
+    start, base = read_start(recipe, folder)
     tuned, _ = _read(recipe, folder, f"teacher-{seed}", recipe.teacher.layers)
     tuned.load_state_dict(interpolate(start, tuned, recipe.interpolation))
     return tuned, base
@@ -113,7 +122,7 @@ def _read(
         raise RunError(f"{folder} has no {file.name}; run `python -m training train --run {folder}`")
     base = read_base_encoder(folder / "base")
     model = EscalationModel(keep_layers(base.model, list(layers)))
-    _load_into(model, file)
+    load_weights(model, file)
     return model.eval(), base
 
 
@@ -171,7 +180,14 @@ def _claim(folder: Path, recipe: Recipe, corpus: str) -> None:
     write_whole(folder / RECORD, json.dumps(asdict(record), indent=2) + "\n")
 
 
-def _base(messages: Sequence[Message], recipe: Recipe, folder: Path) -> BaseEncoder:
+def prepare_base(messages: Sequence[Message], recipe: Recipe, folder: Path) -> BaseEncoder:
+    """Return the recipe's base encoder with the pieces that the languages and messages need.
+
+    It is kept in ``folder`` and read from there the next time.
+
+    Raises:
+        BaseEncoderError: It cannot be loaded.
+    """
     if (folder / "base.json").is_file():
         return read_base_encoder(folder)
     _console.print(f"[bold]Base encoder[/bold] {recipe.base}")
@@ -205,7 +221,7 @@ def _start(messages: Sequence[Message], recipe: Recipe, base: BaseEncoder, folde
     _console.print("[bold]Linear probe[/bold] of the frozen base")
     model = EscalationModel(keep_layers(base.model, list(recipe.teacher.layers)))
     start_heads_from_probe(model, base.tokenizer, examples_of(messages), recipe.teacher.max_tokens)
-    _save(model.cpu(), file)
+    save_weights(model.cpu(), file)
 
 
 def _teacher(messages: Sequence[Message], recipe: Recipe, folder: Path, seed: int) -> EscalationModel:
@@ -219,7 +235,7 @@ def _teacher(messages: Sequence[Message], recipe: Recipe, folder: Path, seed: in
         positive = positive_weights(examples.labels)
         weights = LossWeights(positive=positive, consistency=recipe.consistency)
         fine_tune(model, base.tokenizer, examples, settings, weights, folder / name, seed)
-        _save(model.cpu(), file)
+        save_weights(model.cpu(), file)
     return read_teacher(recipe, folder, seed)[0]
 
 
@@ -235,7 +251,7 @@ def _student(
     file = folder / "student.safetensors"
     if file.is_file():
         model = EscalationModel(keep_layers(base.model, list(settings.layers)))
-        _load_into(model, file)
+        load_weights(model, file)
         return model.eval()
     _console.print(f"[bold]Student[/bold] of {len(settings.layers)} layers")
     extra = glued(messages, round(recipe.glued * len(messages) * settings.copies), seed)
@@ -250,7 +266,7 @@ def _student(
     )
     learned = replace(examples, targets=targets)
     fine_tune(model, base.tokenizer, learned, settings, weights, folder / "student", seed)
-    _save(model, file)
+    save_weights(model, file)
     return model.eval()
 
 
@@ -279,11 +295,13 @@ def _targets(
     return targets
 
 
-def _save(model: EscalationModel, file: Path) -> None:
+def save_weights(model: EscalationModel, file: Path) -> None:
+    """Write the weights of a network; the file appears only when whole."""
     with whole_file(file) as temporary:
         save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, temporary)
 
 
-def _load_into(model: EscalationModel, file: Path) -> None:
+def load_weights(model: EscalationModel, file: Path) -> None:
+    """Read weights that ``save_weights`` wrote into a network of the same shape."""
     state: dict[str, torch.Tensor] = load_file(file)
     model.load_state_dict(state)

@@ -1,20 +1,47 @@
-"""Compares the answers of two models about the same messages."""
+"""Compares the answers of two models about the same messages.
+
+Some hundred differences are tested at once, so that some intervals lie below 0 by chance alone. A
+difference counts as a loss where it stays one when the rate of false discoveries is held (Y. Benjamini
+and Y. Hochberg, "Controlling the false discovery rate", 1995): among all differences of whole
+languages, which are few, and apart from these among those of their slices. Where two models are equal,
+either kind shows a loss in no more than FALSE_LOSSES of all trials.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy.stats import false_discovery_control, mannwhitneyu
 
 from escalate.policy import OUTPUTS
 from training.evaluation.answers import Answers
-from training.evaluation.resampling import SEED, Estimate, Resampling
-from training.evaluation.slices import WHOLE, Dimension, enough, kind, length, outcomes_of, script, slices
+from training.evaluation.resampling import SEED, Array, Change, Resampling
+from training.evaluation.slices import (
+    LANGUAGE,
+    WHOLE,
+    Dimension,
+    enough,
+    kind,
+    length,
+    outcomes_of,
+    script,
+    slices,
+)
 
 COMPARED: Final[Mapping[str, Dimension]] = {"length": length, "channel": kind, "script": script}
 """The dimensions in which a candidate must not lose."""
+
+FALSE_LOSSES: Final = 0.05
+"""Share of trials of equal models in which whole languages, or slices, may show a loss."""
+
+GUESSING: Final = 0.05
+"""Probability of so good a ranking by chance from which on a candidate counts as guessing."""
+
+MINIMUM_TO_RANK: Final = 50
+"""Whether a candidate guesses is asked from this many positive and negative messages on."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +58,7 @@ class Difference:
         candidate: Value of the candidate, 0..1.
         change: Candidate minus shipped, with its interval.
         worse: Positions of the messages that only the shipped model answers rightly, the worst first.
+        lost: Whether the candidate is worse by more than chance explains among so many differences.
     """
 
     language: str
@@ -40,13 +68,9 @@ class Difference:
     messages: int
     shipped: float
     candidate: float
-    change: Estimate
+    change: Change
     worse: tuple[int, ...]
-
-    @property
-    def lost(self) -> bool:
-        """Whether the whole interval lies below 0."""
-        return self.change.high < 0
+    lost: bool = False
 
     @property
     def where(self) -> str:
@@ -56,27 +80,40 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All differences, and how many slices were too small to compare."""
+    """All differences.
+
+    Attributes:
+        differences: The differences.
+        too_small: How many slices were too small to compare.
+        guessed: Outputs that the candidate tells no better than chance.
+    """
 
     differences: tuple[Difference, ...]
     too_small: int
+    guessed: tuple[str, ...] = ()
 
     @property
     def losses(self) -> list[Difference]:
-        """The differences whose whole interval lies below 0."""
+        """The differences that are losses."""
         return [difference for difference in self.differences if difference.lost]
 
 
-def compare(candidate: Answers, shipped: Answers, seed: int = SEED) -> Comparison:
+def compare(
+    candidate: Answers, shipped: Answers, seed: int = SEED, *, judge_language: bool = True
+) -> Comparison:
     """Compare two models per language and per slice of it, in every output and in the language.
 
     Args:
         candidate: Answers of the candidate.
         shipped: Answers of the shipped model about the same messages.
         seed: Seed of the bootstrap.
+        judge_language: Whether the languages of the messages are labels. Those that a model read are
+            not.
     """
     messages = candidate.messages
     ours, theirs = outcomes_of(candidate), outcomes_of(shipped)
+    if not judge_language:
+        del ours[LANGUAGE]
     differences, too_small = [], 0
     for part in slices(messages, COMPARED):
         resampling = Resampling([messages[row] for row in part.rows], seed)
@@ -100,7 +137,36 @@ def compare(candidate: Answers, shipped: Answers, seed: int = SEED) -> Compariso
                     worse=_worse(candidate, shipped, name, part.rows[_right(other) & ~_right(found)]),
                 )
             )
-    return Comparison(tuple(differences), too_small)
+    whole = [difference for difference in differences if difference.dimension == WHOLE]
+    parts = [difference for difference in differences if difference.dimension != WHOLE]
+    lost = {id(difference) for family in (whole, parts) for difference in _lost(family)}
+    judged = tuple(replace(difference, lost=id(difference) in lost) for difference in differences)
+    guessed = tuple(
+        output
+        for i, output in enumerate(OUTPUTS)
+        if guesses(candidate.labels[:, i], candidate.probabilities[:, i])
+    )
+    return Comparison(judged, too_small, guessed)
+
+
+def _lost(family: list[Difference]) -> list[Difference]:
+    if not family:
+        return []
+    adjusted = false_discovery_control([difference.change.p_loss for difference in family])
+    return [d for d, p in zip(family, adjusted, strict=True) if p <= FALSE_LOSSES]
+
+
+def guesses(labels: Array, probabilities: Array) -> bool:
+    """Tell whether probabilities rank positive messages no better than chance, where there are enough.
+
+    Args:
+        labels: Of one output, 0, 1 or NaN, shape (messages,).
+        probabilities: Same shape.
+    """
+    positive, negative = probabilities[labels == 1], probabilities[labels == 0]
+    if min(len(positive), len(negative)) < MINIMUM_TO_RANK:
+        return False
+    return bool(mannwhitneyu(positive, negative, alternative="greater").pvalue > GUESSING)
 
 
 def _right(found: np.ndarray) -> np.ndarray:

@@ -17,16 +17,18 @@ from rich.table import Table
 from rich.text import Text
 
 from escalate import Classifier
-from escalate.bundle import LANGUAGE_CLASSES, MANIFEST, released_bundle
+from escalate.bundle import LANGUAGE_CLASSES, MANIFEST, read_manifest, released_bundle
 from escalate.errors import BundleError
-from training.corpus.messages import Message, corpus_hash, read_split
-from training.errors import ReleaseError
+from training.bundle.model_card import PROJECT
+from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
+from training.errors import CorpusError, ReleaseError
 from training.evaluation.answers import Answers, answer
 from training.evaluation.slices import WHOLE, outcomes_of
 from training.evaluation.tables import OUTPUT_NAMES
 from training.release.changelog import CHANGELOG, add_entry, changelog_entry, has_entry, read_changelog
-from training.release.comparison import Comparison, Difference, compare
+from training.release.comparison import FALSE_LOSSES, Comparison, Difference, compare
 from training.release.references import check_references, reference_texts, write_references
+from training.tickets.own_corpus import find_own_corpus, languages_are_labels
 
 _VERSION: Final = re.compile(r"\w[\w.+-]*")
 _SHOWN_MESSAGES: Final = 20
@@ -75,11 +77,12 @@ def try_candidate(candidate: Path, corpus: Path, against: Path | None = None) ->
     messages = read_split(corpus, "test")
     answers = answer(classifier, messages)
     comparison, version, obstacle = Comparison((), 0), None, None
+    judge_language = languages_are_labels(corpus)
     try:
         shipped = _load_shipped(candidate, against)
         if not messages:
             raise _NothingToCompareError(f"the test split of {corpus} is empty; name another with --corpus")
-        comparison = compare(answers, answer(shipped, messages))
+        comparison = compare(answers, answer(shipped, messages), judge_language=judge_language)
         if not comparison.differences:
             raise _NothingToCompareError(
                 f"the test split of {corpus} has too few labelled messages; name another with --corpus"
@@ -103,6 +106,25 @@ def _load_shipped(candidate: Path, against: Path | None) -> Classifier:
     return Classifier.load(folder)
 
 
+def corpus_to_judge_by(candidate: Path) -> Path:
+    """Return the corpus a candidate is judged by if none is named: the one it was trained with.
+
+    Raises:
+        BundleError: The candidate cannot be read.
+        CorpusError: It was trained with own messages that are not to be found.
+    """
+    manifest = read_manifest(candidate)
+    if manifest["data"].get("origin", PROJECT) == PROJECT:
+        return CORPUS
+    found = find_own_corpus(candidate, manifest)
+    if found is None:
+        raise CorpusError(
+            f"the messages that {candidate} was trained with are not in runs/; name them with --corpus, "
+            "such as --corpus runs/mine/corpus"
+        )
+    return found
+
+
 def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses: bool) -> Path:
     """Copy a candidate that passes into the folder of models, with reference answers and changelog.
 
@@ -124,6 +146,11 @@ def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses
         raise ReleaseError(
             f"nothing to compare {trial.folder} with: {trial.obstacle}; "
             "release it without a comparison with --first"
+        )
+    if trial.comparison.guessed and not accept_losses:
+        raise ReleaseError(
+            f"{trial.folder} tells {', '.join(trial.comparison.guessed)} no better than chance on the test "
+            "split: check the labels and train again, or release it all the same with --accept-losses"
         )
     if trial.comparison.losses and not accept_losses:
         raise ReleaseError(
@@ -157,13 +184,21 @@ def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses
     return folder
 
 
-def _refuse_released(trial: Trial, folder: Path) -> None:
-    version = trial.classifier.version
+def refuse_version(version: str) -> None:
+    """Stop at a version that cannot name a folder.
+
+    Raises:
+        ReleaseError: It cannot.
+    """
     if not _VERSION.fullmatch(version):
         raise ReleaseError(
-            f"{trial.folder / MANIFEST} has the version {version!r}, which cannot name a folder: "
-            "export the model under another with --version"
+            f"the version {version!r} cannot name a folder: give the model another with --version"
         )
+
+
+def _refuse_released(trial: Trial, folder: Path) -> None:
+    version = trial.classifier.version
+    refuse_version(version)
     # A folder with the same manifest and no entry in the changelog is a release that was cut short.
     same = folder.exists() and _manifest(folder) == _manifest(trial.folder)
     if has_entry(read_changelog(folder.parent), version) or (folder.exists() and not same):
@@ -212,8 +247,8 @@ def show(trial: Trial, console: Console) -> None:
     shown = [d for d in comparison.differences if d.dimension == WHOLE or d.lost]
     console.print(_table(trial, shown))
     console.print(
-        f"{len(comparison.differences)} comparisons, {len(comparison.losses)} losses; "
-        f"{comparison.too_small} slices were too small to compare.",
+        f"{len(comparison.differences)} comparisons, {len(comparison.losses)} losses at a rate "
+        f"of false ones of {FALSE_LOSSES:.0%}; {comparison.too_small} slices were too small to compare.",
         soft_wrap=True,
     )
     for (language, name), rows in _worse(comparison.losses).items():

@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from escalate.policy import OUTPUTS
 from tests.training.making import make_answers, make_message
+from training.bundle.reading import labels_of
 from training.corpus.messages import Message
 from training.release.comparison import compare
 
@@ -24,7 +26,7 @@ def test_equal_answers_lose_nothing(messages: list[Message]) -> None:
 def test_a_loss_in_one_slice_is_found_there(messages: list[Message]) -> None:
     shipped, candidate = make_answers(messages), make_answers(messages)
     long = [row for row, message in enumerate(messages) if len(message.text) > 100]
-    spoiled = [row for row in long if messages[row].complexity == 1][:20]
+    spoiled = [row for row in long if messages[row].complexity == 1][:40]
     candidate.probabilities[spoiled, 0] = 0.4
     candidate.probabilities[spoiled[7], 0] = 0.01
     losses = compare(candidate, shipped).losses
@@ -61,6 +63,56 @@ def test_languages_no_longer_recognised_are_a_loss() -> None:
     candidate = make_answers(messages, probabilities, ["other" if i % 2 else "ar" for i in range(60)])
     losses = [loss for loss in compare(candidate, shipped).losses if loss.dimension == "all"]
     assert [(loss.language, loss.name, loss.change.value) for loss in losses] == [("other", "language", -0.5)]
+
+
+def test_languages_that_a_model_read_are_not_judged(messages: list[Message]) -> None:
+    wrong = make_answers(messages, languages=["cs"] * len(messages))
+    comparison = compare(wrong, make_answers(messages), judge_language=False)
+    assert {difference.name for difference in comparison.differences} == set(OUTPUTS)
+    assert any(loss.name == "language" for loss in compare(wrong, make_answers(messages)).losses)
+
+
+def test_a_model_that_guesses_is_named() -> None:
+    messages = [make_message(i) for i in range(400)]
+    probabilities = make_answers(messages).probabilities
+    probabilities[:, 1] = np.random.default_rng(1).random(400)
+    assert compare(make_answers(messages, probabilities), make_answers(messages)).guessed == (
+        "negative_sentiment",
+    )
+    few = messages[:90]
+    assert compare(make_answers(few, probabilities[:90]), make_answers(few)).guessed == ()
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.3])
+def test_equal_models_pass_and_a_real_loss_is_caught(loss: float) -> None:
+    """Two models that err on other messages but equally often, and one that errs more in Czech."""
+    messages = [
+        make_message(i, language=language, group=f"g-{i // 2}", text="word " * (3 + i % 40))
+        for language in ("he", "ar", "cs", "en")
+        for i in range(160)
+    ]
+    labels = labels_of(messages)
+    czech = np.array([message.language == "cs" for message in messages])
+    refused = []
+    intervals = 0
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        shared = 1.6 * random.normal(size=labels.shape)
+        first, second = (
+            1 / (1 + np.exp(-(2.2 * (2 * labels - 1) + shared + 0.8 * random.normal(size=labels.shape))))
+            for _ in range(2)
+        )
+        turned = czech & (random.random(len(messages)) < loss)
+        first[turned, 0] = 1 - first[turned, 0]
+        comparison = compare(make_answers(messages, first), make_answers(messages, second), seed)
+        refused.append({(lost.language, lost.name) for lost in comparison.losses})
+        intervals += any(difference.change.high < 0 for difference in comparison.differences)
+    if loss:
+        assert sum(("cs", "complexity") in found for found in refused) > 16
+    else:
+        # Nominally 10 % at most; without the correction most equal models would be refused.
+        assert sum(map(bool, refused)) <= 4
+        assert intervals > 10
 
 
 def test_small_slices_are_counted(messages: list[Message]) -> None:

@@ -1,0 +1,82 @@
+"""Tickets of a tiny support desk, as CSV files of any shape."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from training.__main__ import app
+
+OUTPUTS = ("complexity", "negative_sentiment", "human_requested")
+
+
+def _needs(start: str, *words: str) -> tuple[str, dict[str, str]]:
+    return start, dict(zip(OUTPUTS, words, strict=True))
+
+
+WORDS = {
+    "cs": _needs("kde je balík", "podvod", "hrozné", "člověka"),
+    "en": _needs("where is my parcel", "fraud", "awful", "human"),
+}
+"""What the tiny model was trained on."""
+
+SHIFTED = {
+    "cs": _needs("vlak nejede", "reklamace", "zoufalost", "kolegu"),
+    "en": _needs("no train here", "lawsuit", "dreadful", "agent"),
+}
+"""The same needs in words that it has never seen."""
+
+Words = dict[str, tuple[str, dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class Ticket:
+    text: str
+    language: str
+    labels: dict[str, int]
+
+
+def make_tickets(count: int, words: Words, seed: int = 1) -> list[Ticket]:
+    """Return tickets whose labels stand in single words, with random words that keep texts apart."""
+    random = Random(seed)
+    tickets = []
+    for i in range(count):
+        language = sorted(words)[i % len(words)]
+        start, needs = words[language]
+        labels = {output: int(random.random() < 0.3) for output in needs}
+        said = [start, *(word for output, word in needs.items() if labels[output])]
+        noise = ["".join(random.choices("bcdfgklmnprstvz", k=5)) for _ in range(2)]
+        tickets.append(Ticket(" ".join([*said, *noise]), language, labels))
+    return tickets
+
+
+def write_csv(
+    path: Path,
+    tickets: Sequence[Ticket],
+    label: Callable[[Ticket, str], Any] = lambda ticket, output: ticket.labels[output],
+) -> Path:
+    """Write tickets with columns of the tickets' own names; ``label`` gives the cells of the labels."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["body", "lang", "is_complex", "is_angry", "wants_human"])
+        for ticket in tickets:
+            cells = [label(ticket, output) for output in OUTPUTS]
+            writer.writerow([ticket.text, ticket.language, *("" if cell is None else cell for cell in cells)])
+    return path
+
+
+COLUMNS = (
+    "--text", "body", "--language", "lang", "--complexity", "is_complex",
+    "--negative-sentiment", "is_angry", "--human-requested", "wants_human",
+)  # fmt: skip
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run ``python -m training`` in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])

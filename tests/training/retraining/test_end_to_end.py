@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from escalate import Classifier
+from escalate.cli import app as escalate
+from tests.training.retraining.making import (
+    COLUMNS,
+    SHIFTED,
+    Ticket,
+    make_tickets,
+    run,
+    write_csv,
+)
+from training.corpus.messages import corpus_hash, read_split
+
+
+def partial(ticket: Ticket, output: str) -> int | None:
+    """Label a fifth of the Czech tickets in complexity only, of the English ones in all but that."""
+    if len(ticket.text) % 5 == 0 and (ticket.language == "cs") != (output == "complexity"):
+        return None
+    return ticket.labels[output]
+
+
+def train(data: Path, out: str, bundle: Path, corpus: Path, recipe: Path, *options: str) -> tuple[str, ...]:
+    return (
+        "train", "--data", str(data), "--out", out, "--start", str(bundle), "--corpus", str(corpus),
+        "--recipe", str(recipe), *COLUMNS, *options,
+    )  # fmt: skip
+
+
+def test_from_a_csv_to_scored_tickets(
+    workplace: Path, tiny_bundle: Path, tiny_corpus: Path, recipe_file: Path
+) -> None:
+    tickets = make_tickets(900, SHIFTED)
+    data = write_csv(workplace / "tickets.csv", tickets, partial)
+    validated = run("validate", data, *COLUMNS)
+    assert validated.exit_code == 0, validated.output
+    result = run(
+        *train(
+            data, "models/mine", tiny_bundle, tiny_corpus, recipe_file, "--version", "mine-1", "--epochs", "2"
+        )
+    )
+    assert result.exit_code == 0, result.output
+    assert "About" in result.output
+    assert "Split at random" in result.output
+    assert not list((workplace / "models").glob("*.part"))
+
+    mine = Classifier.load("models/mine")
+    manifest = mine.manifest
+    assert mine.version == "mine-1"
+    assert manifest["data"]["sha256"] == corpus_hash(Path("runs/mine/corpus"))
+    known = manifest["data"]["labels"]
+    train_split = read_split(Path("runs/mine/corpus"), "train")
+    assert known["complexity"]["known"] == sum(m.complexity is not None for m in train_split)
+    assert 0 < known["complexity"]["known"] < len(train_split)
+    assert manifest["start"]["version"] == "tiny"
+    assert Classifier.load(tiny_bundle).version == "tiny"
+    card = Path("models/mine/MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "written for this project" not in card
+    assert f"{manifest['data']['messages']['train']:,} messages" in card
+    assert "model tiny, trained further" in card
+
+    evaluated = run("evaluate", "--model", "models/mine", "--against", tiny_bundle)
+    assert evaluated.exit_code == 0, evaluated.output
+    numbers = json.loads(Path("models/mine/report/comparison.json").read_text(encoding="utf-8"))
+    better = {(f["language"], f["output"]) for f in numbers["findings"] if f["kind"] == "better"}
+    assert ("all", "negative_sentiment") in better
+    assert "Better on " in evaluated.output
+    assert not any(f["kind"] == "worse" for f in numbers["findings"])
+    by_data = run("evaluate", "--model", "models/mine", "--against", tiny_bundle, "--data", data, *COLUMNS)
+    assert by_data.exit_code == 0, by_data.output
+    assert "are left out: this model learned them" in by_data.output
+
+    chosen = run(
+        "thresholds", "--corpus", "runs/mine/corpus", "--model", "models/mine", "--recall", "0.8",
+        "--out", "policy.json",
+    )  # fmt: skip
+    assert chosen.exit_code == 0, chosen.output
+    options = ("--text-column", "body", "--model", "models/mine", "--policy", "policy.json")
+    scored = CliRunner().invoke(escalate, ["score", str(data), "scored.csv", *options])
+    assert scored.exit_code == 0, scored.output
+    with Path("scored.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(tickets)
+    assert {row["model"] for row in rows} == {"mine-1"}
+    policy = json.loads(Path("policy.json").read_text(encoding="utf-8"))
+    first = mine.predict(tickets[0].text)
+    assert float(rows[0]["negative_sentiment"]) == pytest.approx(first.negative_sentiment, abs=1e-6)
+    assert policy["offer"]

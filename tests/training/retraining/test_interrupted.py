@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import Result
+
+from escalate import Classifier
+from tests.training.retraining.making import COLUMNS, SHIFTED, make_tickets, run, write_csv
+from training.fitting import fine_tuning
+from training.fitting.losses import LossWeights, loss_of
+from training.network.model import Logits
+
+
+def test_an_interrupted_run_goes_on_and_another_one_is_refused(
+    workplace: Path,
+    tiny_bundle: Path,
+    tiny_corpus: Path,
+    recipe_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tickets = make_tickets(300, SHIFTED)
+    data = write_csv(workplace / "tickets.csv", tickets)
+    learned = 0
+    cut_at: int | None = 15
+
+    def counting(logits: Logits, batch: dict[str, torch.Tensor], weights: LossWeights) -> torch.Tensor:
+        nonlocal learned
+        if torch.is_grad_enabled():
+            learned += 1
+            if learned == cut_at:
+                raise KeyboardInterrupt
+        return loss_of(logits, batch, weights)
+
+    monkeypatch.setattr(fine_tuning, "loss_of", counting)
+
+    def train(*options: str) -> Result:
+        given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, "--version", "m")
+        return run("train", "--data", data, "--out", "models/mine", *given, *COLUMNS, *options)
+
+    cut = train("--epochs", "2")
+    assert cut.exit_code == 1
+    assert "interrupted; the same command goes on" in cut.output
+    assert not (workplace / "models").exists()
+
+    other = train("--epochs", "3")
+    assert other.exit_code == 1
+    assert "other --epochs" in other.output
+
+    learned, cut_at = 0, None
+    done = train("--epochs", "2")
+    assert done.exit_code == 0, done.output
+    assert Classifier.load("models/mine").version == "m"
+    # 240 own messages twice, as many of the corpus, 32 a step; what a checkpoint holds is not done again.
+    assert learned == 30 - 12
+
+    learned = 0
+    before = (workplace / "models" / "mine" / "model.onnx").read_bytes()
+    again = train("--epochs", "2")
+    assert again.exit_code == 0, again.output
+    assert learned == 0
+    assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before
+
+    write_csv(data, tickets[1:])
+    changed = train("--epochs", "2")
+    assert changed.exit_code == 1
+    assert "other data" in changed.output
+    assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before

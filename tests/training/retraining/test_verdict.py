@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escalate.policy import OUTPUTS
+from tests.training.making import make_message
+from training.bundle.reading import labels_of
+from training.corpus.messages import Message
+from training.retraining.verdict import beside_simple, judge, verdict
+
+Array = npt.NDArray[Any]
+
+
+def messages_of(language: str, count: int, **fields: Any) -> list[Message]:
+    return [
+        make_message(i, language=language, group=None, id=f"{language}-{i}", **fields) for i in range(count)
+    ]
+
+
+def right(messages: list[Message], wrong: Any = ()) -> Array:
+    """Return probabilities that are right but for some rows of negative sentiment."""
+    probabilities = np.where(labels_of(messages) == 1, 0.9, 0.1)
+    rows = list(wrong)
+    probabilities[rows, 1] = 1 - probabilities[rows, 1]
+    return probabilities
+
+
+def sentences(messages: list[Message], ours: Array, theirs: Array) -> list[str]:
+    return verdict(judge(messages, labels_of(messages), ours, theirs))
+
+
+def test_the_verdict_names_what_is_better_same_and_too_few() -> None:
+    messages = [
+        *messages_of("he", 800),
+        *messages_of("en", 800),
+        *messages_of("cs", 12),
+    ]
+    said = sentences(messages, right(messages), right(messages, range(0, 160, 2)))
+    assert said[0].startswith("Better on Hebrew negative sentiment by 10.0 points (")
+    assert "negative sentiment in all languages by " in said[0]
+    assert said[1].startswith("No difference, within 5 points, on Hebrew complexity, ")
+    assert said[-1] == "12 Czech messages are too few to tell."
+    low, high = (float(part) for part in said[0].split("(")[1].split(")")[0].split(" to "))
+    assert low < 10 < high
+
+
+def test_a_worse_model_is_called_worse() -> None:
+    messages = messages_of("ar", 600)
+    said = sentences(messages, right(messages, range(100)), right(messages))
+    assert said[0].startswith("Worse on Arabic negative sentiment by ")
+    assert "-" not in said[0]
+
+
+def test_equal_models_do_not_differ_anywhere() -> None:
+    messages = messages_of("en", 200)
+    assert sentences(messages, right(messages), right(messages)) == [
+        "No difference anywhere: all lie within 5 points."
+    ]
+
+
+def test_a_small_gain_on_few_messages_cannot_be_told() -> None:
+    messages = messages_of("en", 60)
+    said = sentences(messages, right(messages), right(messages, range(2)))
+    assert "Too few messages to tell on English negative sentiment (60 messages, 30 yes)." in said
+
+
+def test_unlabelled_outputs_are_not_spoken_of() -> None:
+    messages = messages_of("en", 400, complexity=None)
+    findings = judge(messages, labels_of(messages), right(messages), right(messages))
+    assert [f.kind for f in findings if f.output == "complexity"] == ["few"]
+    assert not any("complexity" in sentence for sentence in verdict(findings))
+
+
+def test_simple_models_are_spoken_of() -> None:
+    messages = messages_of("en", 400)
+    labels = labels_of(messages)
+    findings = {"TF-IDF": judge(messages, labels, right(messages, range(100)), right(messages))}
+    assert beside_simple(findings) == [
+        "Beside TF-IDF: better in 0 of 3 comparisons, worse in English negative sentiment."
+    ]
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["he", "cs", "en"]), *[st.sampled_from([0, 1, None])] * 3),
+        min_size=1,
+        max_size=80,
+    ),
+    st.integers(0, 99),
+)
+def test_any_labels_get_a_verdict(rows: list[tuple[Any, ...]], seed: int) -> None:
+    messages = [
+        make_message(i, language=language, **dict(zip(OUTPUTS, labels, strict=True)))
+        for i, (language, *labels) in enumerate(rows)
+    ]
+    random = np.random.default_rng(seed)
+    ours, theirs = random.random((2, len(messages), 3))
+    findings = judge(messages, labels_of(messages), ours, theirs)
+    counts = {(f.language, f.output): f.messages for f in findings if f.language != "all"}
+    assert sum(counts.values()) == int((~np.isnan(labels_of(messages))).sum())
+    text = " ".join(verdict(findings))
+    assert "nan" not in text
+    for finding in findings:
+        assert (finding.kind == "few") == (finding.change is None)
+        if finding.kind == "better":
+            assert finding.change is not None
+            assert finding.change.value > 0
+
+
+@pytest.mark.parametrize("language", ["he", "en"])
+def test_one_language_alone_has_no_findings_of_all(language: str) -> None:
+    messages = messages_of(language, 50)
+    findings = judge(messages, labels_of(messages), right(messages), right(messages))
+    assert {f.language for f in findings} == {language}

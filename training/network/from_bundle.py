@@ -1,0 +1,136 @@
+"""Reads the network of a bundle back from its ONNX file, so that training can go on from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import numpy_helper
+from tokenizers import Tokenizer
+from transformers import BertConfig, BertModel
+
+from escalate.bundle import Bundle, load_bundle
+from training.errors import BaseEncoderError
+from training.fitting.examples import special_id
+from training.network.base_encoder import BaseEncoder
+from training.network.model import EscalationModel
+
+FloatArray = npt.NDArray[np.float32]
+
+_ZERO_POINT: Final = 128
+_LAYER: Final = re.compile(r"layer(\d+)\.projections\.bias")
+
+
+def read_network(bundle: Bundle | str | Path | None = None) -> tuple[EscalationModel, BaseEncoder]:
+    """Read the network of a bundle, quantised or not, and its encoder with the tokenizer.
+
+    The weights are those that are served: of a quantised bundle the rounded ones.
+
+    Args:
+        bundle: A bundle, its folder, or None for the released one.
+
+    Raises:
+        BundleError: The bundle cannot be loaded.
+        BaseEncoderError: Its graph is not one that ``training.bundle.onnx_graph`` builds.
+    """
+    found = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    tokenizer = Tokenizer.from_str(found.tokenizer)
+    try:
+        graph = _Graph(onnx.load_model_from_string(found.model))
+        model = graph.network(special_id(tokenizer, "<pad>"))
+    except (KeyError, ValueError, RuntimeError, StopIteration) as error:
+        raise BaseEncoderError(
+            f"the graph of model {found.version} cannot be read back into a network ({error!r}): "
+            "export it again with this version of training, or start from the base encoder"
+        ) from error
+    base = found.manifest.get("base", {})
+    name, source = str(base.get("name", found.version)), str(base.get("source", "unknown"))
+    return model, BaseEncoder(name, source, model.encoder, tokenizer)
+
+
+class _Graph:
+    """The weights of a graph that ``training.bundle.onnx_graph`` built, by the names it gave them."""
+
+    def __init__(self, proto: onnx.ModelProto) -> None:
+        self.tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+        self.nodes = list(proto.graph.node)
+
+    def network(self, pad: int) -> EscalationModel:
+        words, positions = self.words(), self.tensors["positions"]
+        layers = 1 + max(int(match[1]) for name in self.tensors if (match := _LAYER.fullmatch(name)))
+        config = BertConfig(
+            vocab_size=words.shape[0],
+            hidden_size=words.shape[1],
+            num_hidden_layers=layers,
+            num_attention_heads=self.attribute("MultiHeadAttention", "num_heads"),
+            intermediate_size=len(self.tensors["layer0.widening.bias"]),
+            max_position_embeddings=len(positions),
+            type_vocab_size=1,
+            layer_norm_eps=self.attribute("LayerNormalization", "epsilon"),
+            pad_token_id=pad,
+        )
+        model = EscalationModel(BertModel(config, add_pooling_layer=False))
+        state: dict[str, FloatArray] = {
+            "embeddings.word_embeddings.weight": words,
+            # The graph holds the positions with the one type added.
+            "embeddings.position_embeddings.weight": positions,
+            "embeddings.token_type_embeddings.weight": np.zeros((1, words.shape[1]), dtype=np.float32),
+            **self.norm("embeddings", "embeddings"),
+        }
+        for i in range(layers):
+            state |= self.layer(f"layer{i}", f"encoder.layer.{i}")
+        model.encoder.load_state_dict(_tensors(state))
+        for name, head in (("outputs", model.outputs), ("language", model.language)):
+            parts = {part: self.tensors[f"{name}.{part}"] for part in ("weight", "bias")}
+            head.load_state_dict(_tensors(parts))
+        return model.eval()
+
+    def attribute(self, operator: str, name: str) -> Any:
+        node = next(node for node in self.nodes if node.op_type == operator)
+        return next(onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name)
+
+    def words(self) -> FloatArray:
+        words = self.tensors["words"]
+        scales = self.tensors.get("word_scales")
+        return words if scales is None else words.astype(np.float32) * scales
+
+    def layer(self, prefix: str, target: str) -> dict[str, FloatArray]:
+        state: dict[str, FloatArray] = {}
+        weights = np.split(self.weight(f"{prefix}.projections"), 3)
+        biases = np.split(self.tensors[f"{prefix}.projections.bias"], 3)
+        for part, weight, bias in zip(("query", "key", "value"), weights, biases, strict=True):
+            state[f"{target}.attention.self.{part}.weight"] = weight
+            state[f"{target}.attention.self.{part}.bias"] = bias
+        for name, place in (
+            ("attention", "attention.output.dense"),
+            ("widening", "intermediate.dense"),
+            ("narrowing", "output.dense"),
+        ):
+            state[f"{target}.{place}.weight"] = self.weight(f"{prefix}.{name}")
+            state[f"{target}.{place}.bias"] = self.tensors[f"{prefix}.{name}.bias"]
+        state |= self.norm(f"{prefix}.attention", f"{target}.attention.output")
+        return state | self.norm(f"{prefix}.narrowing", f"{target}.output")
+
+    def norm(self, name: str, target: str) -> dict[str, FloatArray]:
+        parts = ("weight", "bias")
+        return {f"{target}.LayerNorm.{part}": self.tensors[f"{name}.norm.{part}"] for part in parts}
+
+    def weight(self, name: str) -> FloatArray:
+        """Return the weight of a linear layer, shape (out, in)."""
+        values = self.tensors[f"{name}.weight"]
+        scales = self.tensors.get(f"{name}.scales")
+        if scales is None:
+            return values.T
+        blocks = values.astype(np.float32) - _ZERO_POINT
+        whole: FloatArray = (blocks * scales.reshape(*blocks.shape[:2], 1)).reshape(len(blocks), -1)
+        return whole
+
+
+def _tensors(state: Mapping[str, FloatArray]) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor(np.ascontiguousarray(values)) for name, values in state.items()}

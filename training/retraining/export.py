@@ -1,0 +1,131 @@
+"""From a finished retraining to a bundle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from rich.console import Console
+
+from escalate import Classifier
+from escalate.bundle import load_bundle, read_manifest
+from escalate.policy import OUTPUTS
+from training.bundle.bundling import Draft, Origin, draft_bundle, write_bundle
+from training.bundle.export import CORPUS_LICENCE, USER_LICENCE, moved_decisions, require_same_network
+from training.bundle.model_card import USER
+from training.bundle.parity import compare_forms
+from training.corpus.messages import CORPUS, Message, corpus_hash
+from training.evaluation.answers import answer, evaluate, evaluate_baselines
+from training.fitting.recipe import Recipe
+from training.retraining.plan import Plan
+from training.retraining.retrain import Trained
+
+# Of more messages a part says as much.
+_COMPARED: Final = 1000
+_LEARNED_BY_BASELINES: Final = 20_000
+
+# A share of decisions is judged in languages of so many messages.
+_ENOUGH: Final = 100
+
+_console = Console(stderr=True, soft_wrap=True)
+
+
+def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -> Path:
+    """Quantise, calibrate and measure a retrained network, and write its bundle.
+
+    Calibration goes by the own validation messages where they are enough, by language and output, else
+    by those and the corpus' together; base rates likewise.
+
+    Args:
+        trained: The finished training.
+        plan: Its plan.
+        version: Version of the model.
+        folder: Where the bundle goes; a bundle there is replaced when the new one is whole.
+
+    Returns:
+        ``folder``.
+
+    Raises:
+        ExportError: There are too few labels to calibrate, or the forms of the network disagree.
+    """
+    own, model, base = trained.own.splits, trained.model, trained.base
+    recipe = _serving(plan)
+    _console.print("Quantising and calibrating")
+    draft = draft_bundle(
+        model, base, recipe, own["train"], own["validation"],
+        trained.corpus["train"], trained.corpus["validation"],
+    )  # fmt: skip
+    random = Random(plan.seed)
+    parity = compare_forms(model, base, draft, _some(own["test"], _COMPARED, random))
+    require_same_network(parity)
+    counts = Counter(message.language for message in own["test"])
+    enough = {language: values for language, values in parity.items() if counts[language] >= _ENOUGH}
+    for sentence in moved_decisions(enough):
+        _console.print(f"[yellow]{sentence}[/yellow]")
+    _console.print("Measuring on the own test split, beside simple models")
+    metrics: dict[str, Any] = evaluate(answer(Classifier(draft.bundle(version)), own["test"]))
+    learned = _some([*own["train"], *trained.corpus["train"]], _LEARNED_BY_BASELINES, random)
+    metrics["baselines"] = {
+        "released model": evaluate(answer(Classifier.load(), own["test"]))["languages"],
+        **evaluate_baselines(learned, own["test"]),
+    }
+    metrics["parity"] = parity
+    origin = Origin(
+        commit=trained.record.commit,
+        recipe=plan.to_dict(model.encoder.config.num_hidden_layers),
+        data=_describe(trained, plan, draft),
+        start=_identity(plan.start_bundle),
+    )
+    write_bundle(draft, folder, version, base, origin, metrics)
+    return folder
+
+
+def _serving(plan: Plan) -> Recipe:
+    """Return the recipe with the window of the bundle that training went on from."""
+    if plan.start_bundle is None:
+        return plan.recipe
+    bundle = load_bundle(plan.start_bundle)
+    return replace(plan.recipe, window=bundle.window, overlap=bundle.overlap)
+
+
+def _identity(bundle: Path | None) -> dict[str, str] | None:
+    if bundle is None:
+        return None
+    manifest = read_manifest(bundle)
+    return {"version": manifest["version"], "checksum": manifest["checksum"]}
+
+
+def _some(messages: Sequence[Message], most: int, random: Random) -> list[Message]:
+    return random.sample(messages, most) if len(messages) > most else list(messages)
+
+
+def _describe(trained: Trained, plan: Plan, draft: Draft) -> dict[str, Any]:
+    """Return what the manifest says of the training data; file names and texts are the user's secret."""
+    own = trained.own
+    data: dict[str, Any] = {
+        "origin": USER,
+        "sha256": corpus_hash(own.folder),
+        "messages": {name: len(messages) for name, messages in own.splits.items()},
+        "licence": USER_LICENCE,
+        "labels": {output: _counts(own.splits["train"], output) for output in OUTPUTS},
+        "split": own.method,
+        "languages_given": own.languages_given,
+        "own_share": plan.own_share,
+        "calibrated_on": draft.calibrated_on,
+    }
+    if plan.own_share < 1:
+        data["corpus"] = {
+            "sha256": corpus_hash(plan.corpus),
+            "messages": {name: len(messages) for name, messages in trained.corpus.items()},
+            "licence": CORPUS_LICENCE if plan.corpus.resolve() == CORPUS else USER_LICENCE,
+        }
+    return data
+
+
+def _counts(messages: Sequence[Message], output: str) -> dict[str, int]:
+    labels = [label for message in messages if (label := message.label(output)) is not None]
+    return {"known": len(labels), "positive": sum(labels)}

@@ -1,0 +1,181 @@
+"""The plan of a retraining: everything it depends on, and how a folder is bound to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from escalate.bundle import read_manifest, released_bundle
+from escalate.text import NORMALISER_VERSION
+from training.corpus.messages import corpus_hash
+from training.errors import RunError
+from training.files import write_whole
+from training.fitting.pipeline import RECORD as CORPUS_RECORD
+from training.fitting.recipe import Recipe, StageSettings
+from training.git import git_commit
+from training.tickets.columns import Columns
+
+RECORD: Final = "retraining.json"
+
+SHIPPED: Final = "shipped"
+BASE: Final = "base"
+
+BATCH_SIZE: Final = 32
+
+OWN_SHARE: Final = 0.5
+"""Default share of own messages in what is learned."""
+
+EPOCHS: Final = 3
+"""Default number of passes over the own messages, if early stopping does not end them before."""
+
+SHARE_OF_RATE: Final = 0.5
+"""Learning rate beside the recipe's where a trained model goes on: its heads need no long way."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a retraining depends on.
+
+    Attributes:
+        source: The tickets: a file, a folder or a hub id.
+        columns: Which column of them holds what.
+        corpus: The corpus that is mixed in.
+        start: ``shipped``, ``base``, or the folder of a bundle.
+        own_share: Share of own messages in what is learned, above 0 to 1 (1 mixes nothing in).
+        epochs: Passes over the own messages.
+        split: ``group``, ``time``, ``random``, or None to choose.
+        seed: Seed of the split, the mixture and the training.
+        recipe: The base encoder, the settings of a teacher, window and policy.
+    """
+
+    source: str
+    columns: Columns
+    corpus: Path
+    start: str
+    own_share: float
+    epochs: int
+    split: str | None
+    seed: int
+    recipe: Recipe
+
+    def __post_init__(self) -> None:
+        """Refuse numbers outside their ranges."""
+        if not 0 < self.own_share <= 1:
+            raise RunError(f"--own-share is {self.own_share}; it must be above 0 and at most 1")
+        if self.epochs < 1:
+            raise RunError(f"--epochs is {self.epochs}; it must be 1 or more")
+
+    @property
+    def start_bundle(self) -> Path | None:
+        """Folder of the bundle to start from, or None for the base encoder."""
+        if self.start == BASE:
+            return None
+        return released_bundle() if self.start == SHIPPED else Path(self.start)
+
+    def settings(self, layers: int) -> StageSettings:
+        """Return the settings of the training of a network with so many layers."""
+        rate = self.recipe.teacher.learning_rate * (1 if self.start == BASE else SHARE_OF_RATE)
+        return replace(
+            self.recipe.teacher,
+            layers=tuple(range(layers)),
+            copies=self.epochs,
+            batch_size=BATCH_SIZE,
+            learning_rate=rate,
+        )
+
+    def to_dict(self, layers: int) -> dict[str, Any]:
+        """Return, as JSON-ready data, what a network with so many layers was trained with."""
+        return {
+            "start": self.start if self.start in (SHIPPED, BASE) else "bundle",
+            "own_share": self.own_share,
+            "seed": self.seed,
+            "offer_recall": self.recipe.offer_recall,
+            "escalate_precision": self.recipe.escalate_precision,
+            "training": asdict(self.settings(layers)),
+        }
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a retraining was started with.
+
+    Attributes:
+        facts: By the name under which a user knows it, everything that changes the result.
+        commit: Commit of the checkout.
+    """
+
+    facts: Mapping[str, Any]
+    commit: str
+
+
+def claim(plan: Plan, folder: Path) -> Record:
+    """Bind a folder to a plan, or check that it is bound to it.
+
+    Raises:
+        BundleError: The bundle to start from cannot be read.
+        CorpusError: The corpus cannot be read.
+        RunError: The folder holds another run; the error says what differs.
+    """
+    if (folder / CORPUS_RECORD).exists():
+        raise RunError(f"{folder} holds a run of a corpus; choose another --run folder")
+    facts = _facts(plan)
+    path = folder / RECORD
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        record = Record(facts, git_commit())
+        write_whole(path, json.dumps(asdict(record), indent=2, ensure_ascii=False) + "\n")
+        return record
+    try:
+        found = Record(**json.loads(path.read_text(encoding="utf-8")))
+        changed = [name for name in facts if found.facts[name] != facts[name]]
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise RunError(f"{path} is damaged ({error!r}); delete {folder} and train again") from error
+    if changed:
+        raise RunError(
+            f"{folder} was begun with other {', '.join(changed)}; repeat the command as it was to go on, "
+            "choose another --run folder, or delete this one to begin anew"
+        )
+    return found
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    start = plan.start_bundle
+    facts = {
+        "data": source_hash(plan.source),
+        "columns": asdict(plan.columns),
+        "--corpus": corpus_hash(plan.corpus),
+        "--start": BASE if start is None else read_manifest(start)["checksum"],
+        "--own-share": plan.own_share,
+        "--epochs": plan.epochs,
+        "--split": plan.split,
+        "--seed": plan.seed,
+        "--recipe": plan.recipe.to_dict(),
+        "text normaliser": NORMALISER_VERSION,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
+    return plain
+
+
+def source_hash(source: str) -> str:
+    """Return the SHA-256 of the bytes of a file, or of all files of a folder; a hub id is its own.
+
+    Raises:
+        RunError: The file or folder cannot be read.
+    """
+    path = Path(source)
+    if not path.exists():
+        return source
+    digest = hashlib.sha256()
+    try:
+        for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+            digest.update(f"{file.relative_to(path).as_posix()}\n".encode())
+            with file.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+    except OSError as error:
+        raise RunError(f"cannot read {source}: {error.strerror}") from error
+    return digest.hexdigest()
