@@ -108,6 +108,7 @@ def tiny_recipe(tiny_base: Path) -> object:
         served="student",
         seeds=(1,),
         vocabulary_words=10,
+        interpolation=0.7,
         window=32,
         overlap=8,
         teacher=replace(recipe.teacher, layers=(0, 1), copies=2, learning_rate=1e-3, max_tokens=32),

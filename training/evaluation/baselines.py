@@ -21,6 +21,9 @@ Array = npt.NDArray[Any]
 FEW: Final = 50
 """Of fewer messages the TF-IDF model uses also what occurs once."""
 
+MOST_LEARNED: Final = 20_000
+"""Of more own messages a random part is learned: n-grams of all would not fit into memory."""
+
 Baseline = Callable[[Sequence[Message], Sequence[Message]], Array]
 """Takes train and test messages; returns probabilities of the test messages, shape (messages, 3)."""
 

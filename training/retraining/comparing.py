@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import numpy.typing as npt
@@ -16,24 +17,25 @@ from escalate.text import normalise
 from training.corpus.messages import CORPUS, Message, read_split
 from training.errors import CorpusError, TicketsError
 from training.evaluation.answers import Answers, answer, evaluate
-from training.evaluation.baselines import BASELINES
+from training.evaluation.baselines import BASELINES, MOST_LEARNED
 from training.evaluation.metrics import by_language
 from training.evaluation.resampling import SEED
 from training.evaluation.tables import OUTPUT_NAMES
 from training.release.comparison import guesses
+from training.retraining.mixing import without
 from training.retraining.verdict import Finding, beside_simple, judge, verdict
 from training.tickets.columns import Columns
-from training.tickets.own_corpus import FOLDER, find_own_corpus, read_own_corpus
+from training.tickets.own_corpus import FOLDER, find_own_corpus
 from training.tickets.reading import read_tickets
 
 NEW: Final = "new model"
-RELEASED: Final = "released model"
+OLD: Final = "old model"
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class TestMessages:
+class OwnMessages:
     """Messages to compare models on.
 
     Attributes:
@@ -55,15 +57,15 @@ class Result:
 
     Attributes:
         test: The messages.
-        versions: Of the new and of the other model.
+        versions: Of the new and of the old model.
         sentences: The verdict.
-        findings: The new model beside the other one.
+        findings: The new model beside the old one.
         simple: The new model beside simple models, by their names.
         metrics: By model, metrics per language.
         operations: By model, how the border works in service.
     """
 
-    test: TestMessages
+    test: OwnMessages
     versions: tuple[str, str]
     sentences: tuple[str, ...]
     findings: Sequence[Finding]
@@ -72,7 +74,7 @@ class Result:
     operations: Mapping[str, Mapping[str, Any]]
 
 
-def saved_test_messages(bundle: Path, run: Path | None) -> TestMessages:
+def saved_test_messages(bundle: Path, run: Path | None) -> OwnMessages:
     """Return the test split that the training of a bundle kept out.
 
     Args:
@@ -89,12 +91,11 @@ def saved_test_messages(bundle: Path, run: Path | None) -> TestMessages:
             f"the messages that {bundle} was trained with are not in runs/; name its run with --run, "
             "or other tickets with --data"
         )
-    own = read_own_corpus(folder)
-    test = own.splits["test"]
-    return TestMessages(test, own.splits["train"], f"the test split in {folder}", _seen(test))
+    test = read_split(folder, "test")
+    return OwnMessages(test, read_split(folder, "train"), f"the test split in {folder}", _seen(test))
 
 
-def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path | None) -> TestMessages:
+def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path | None) -> OwnMessages:
     """Read tickets to compare models on; those that the bundle learned are left out.
 
     Raises:
@@ -104,7 +105,7 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
     folder = run / FOLDER if run is not None else find_own_corpus(bundle, Classifier.load(bundle).manifest)
     if folder is None:
         note = "The training messages of this model are not to be found: it may have learned some of these."
-        return TestMessages(list(tickets.messages), [], source, (note, *_seen(tickets.messages)))
+        return OwnMessages(list(tickets.messages), [], source, (note, *_seen(tickets.messages)))
     learned = {split: read_split(folder, split) for split in ("train", "validation")}
     texts = {normalise(message.text) for messages in learned.values() for message in messages}
     test = [message for message in tickets.messages if normalise(message.text) not in texts]
@@ -117,7 +118,7 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
     if left := len(tickets.messages) - len(test):
         count = f"{left:,} of {len(tickets.messages):,}"
         notes = (f"{count} messages are left out: this model learned them.", *notes)
-    return TestMessages(test, learned["train"], source, notes)
+    return OwnMessages(test, learned["train"], source, notes)
 
 
 def _seen(messages: Sequence[Message]) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ def _seen(messages: Sequence[Message]) -> tuple[str, ...]:
 
 
 def compare_on_own(
-    bundle: Path, test: TestMessages, against: Path | None = None, corpus: Path = CORPUS, seed: int = SEED
+    bundle: Path, test: OwnMessages, against: Path | None = None, corpus: Path = CORPUS, seed: int = SEED
 ) -> Result:
     """Compare a bundle with another and with simple models on own messages.
 
@@ -151,13 +152,13 @@ def compare_on_own(
     new, other = Classifier.load(bundle), Classifier.load(against or released_bundle())
     ours, theirs = answer(new, judged), answer(other, judged)
     findings = judge(judged, ours.labels, ours.probabilities, theirs.probabilities, seed)
-    learned = [m for m in (*test.train, *read_split(corpus, "train")) if m.language in LANGUAGES]
+    learned = _learned_by_simple([*test.train, *without(read_split(corpus, "train"), judged)], seed)
     answers = {name: baseline(learned, judged) for name, baseline in BASELINES.items()}
     simple = {
         name: judge(judged, ours.labels, ours.probabilities, probabilities, seed)
         for name, probabilities in answers.items()
     }
-    measured = {NEW: evaluate(ours), RELEASED: evaluate(theirs)}
+    measured = {NEW: evaluate(ours), OLD: evaluate(theirs)}
     metrics = {
         **{name: values["languages"] for name, values in measured.items()},
         **{name: by_language(judged, probabilities, ours.labels) for name, probabilities in answers.items()},
@@ -175,6 +176,11 @@ def compare_on_own(
         metrics=metrics,
         operations={name: values["operation"] for name, values in measured.items()},
     )
+
+
+def _learned_by_simple(messages: Sequence[Message], seed: int) -> list[Message]:
+    judged = [message for message in messages if message.language in LANGUAGES]
+    return Random(seed).sample(judged, MOST_LEARNED) if len(judged) > MOST_LEARNED else judged
 
 
 def _labelled(message: Message) -> bool:

@@ -21,13 +21,13 @@ from training.evaluation.tables import (
     quality_table,
 )
 from training.files import make_folder, without_nan, write_whole
-from training.retraining.comparing import NEW, RELEASED, Result
+from training.retraining.comparing import NEW, OLD, Result
 from training.retraining.verdict import Finding
 
 TEXT: Final = "COMPARISON.md"
 NUMBERS: Final = "comparison.json"
 
-_HEADERS: Final = ("", "", "messages", "yes", "released", "new", "difference (95 %)", "")
+_HEADERS: Final = ("", "", "messages", "yes", "old", "new", "difference (95 %)", "")
 _KINDS: Final = {
     "better": "better",
     "worse": "worse",
@@ -57,7 +57,7 @@ def comparison_text(result: Result) -> str:
         *(f"### {name}\n\n{quality_table(values)}" for name, values in result.metrics.items()),
         "## Calibration",
         "Pairs are contrast pairs that are right; the others are expected calibration errors.",
-        *(f"### {name}\n\n{pairs_table(result.metrics[name])}" for name in (NEW, RELEASED)),
+        *(f"### {name}\n\n{pairs_table(result.metrics[name])}" for name in (NEW, OLD)),
     ]
     if any(result.operations.values()):
         parts += ["## The border in service", "Over messages of which all three labels are known."]
@@ -68,7 +68,7 @@ def comparison_text(result: Result) -> str:
 def comparison_table(result: Result) -> Table:
     """Return the findings as a table for a terminal of 80 columns; differences are in points."""
     table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, collapse_padding=True)
-    for i, heading in enumerate(("", "", "yes/all", "released", "new", "points (95 %)", "")):
+    for i, heading in enumerate(("", "", "yes/all", "old", "new", "points (95 %)", "")):
         table.add_column(heading, justify="right" if 2 <= i < 6 else "left", no_wrap=True)
     for f in (finding for finding in result.findings if finding.messages):
         change = f.change
@@ -103,7 +103,7 @@ def write_comparison(result: Result, folder: Path) -> Path:
     """
     numbers = {
         "new": result.versions[0],
-        "released": result.versions[1],
+        "old": result.versions[1],
         "messages": len(result.test.messages),
         "notes": list(result.test.notes),
         "verdict": list(result.sentences),

@@ -20,13 +20,13 @@ from training.bundle.model_card import USER
 from training.bundle.parity import compare_forms
 from training.corpus.messages import CORPUS, Message, corpus_hash
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
+from training.evaluation.baselines import MOST_LEARNED
 from training.fitting.recipe import Recipe
 from training.retraining.plan import Plan
 from training.retraining.retrain import Trained
 
 # Of more messages a part says as much.
 _COMPARED: Final = 1000
-_LEARNED_BY_BASELINES: Final = 20_000
 
 # A share of decisions is judged in languages of so many messages.
 _ENOUGH: Final = 100
@@ -68,7 +68,7 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
         _console.print(f"[yellow]{sentence}[/yellow]")
     _console.print("Measuring on the own test split, beside simple models")
     metrics: dict[str, Any] = evaluate(answer(Classifier(draft.bundle(version)), own["test"]))
-    learned = _some([*own["train"], *trained.corpus["train"]], _LEARNED_BY_BASELINES, random)
+    learned = _some([*own["train"], *trained.corpus["train"]], MOST_LEARNED, random)
     metrics["baselines"] = {
         "released model": evaluate(answer(Classifier.load(), own["test"]))["languages"],
         **evaluate_baselines(learned, own["test"]),
