@@ -18,10 +18,17 @@ from training.evaluation.slices import WHOLE, enough
 from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
 
 Array = npt.NDArray[Any]
+_ALL: Final = "all languages"
+
 Kind = Literal["better", "worse", "same", "unclear", "few"]
 
 SAME: Final = 0.05
 """A difference whose whole interval is nearer to 0 than this counts as none."""
+
+FEWEST_FOR_SAME: Final = round(3 / SAME)
+"""Of fewer messages no bootstrap shows how far two models may differ that have not differed yet: by the
+rule of three up to 3 / messages (J. Hanley and A. Lippman-Hand, "If nothing goes wrong, is everything all
+right?", 1983)."""
 
 _FALSE: Final = 0.05
 
@@ -55,12 +62,12 @@ class Finding:
     def name(self) -> str:
         """Language and output, for a person."""
         output = OUTPUT_NAMES[self.output]
-        return f"{output} in all languages" if self.language == WHOLE else f"{self.place} {output}"
+        return f"{output} in {_ALL}" if self.language == WHOLE else f"{self.place} {output}"
 
     @property
     def place(self) -> str:
         """The language, for a person."""
-        return LANGUAGE_NAMES.get(self.language, "all languages")
+        return LANGUAGE_NAMES.get(self.language, _ALL)
 
 
 def judge(
@@ -109,12 +116,13 @@ def _judged(findings: Sequence[Finding]) -> list[Finding]:
     either = [min(1.0, 2 * min(change.p_loss, change.p_gain)) for change in changes]
     adjusted = dict(zip(map(id, changes), false_discovery_control(either), strict=True))
 
-    def kind(change: Change) -> Kind:
+    def kind(change: Change, messages: int) -> Kind:
         if adjusted[id(change)] <= _FALSE:
             return "better" if change.value > 0 else "worse"
-        return "same" if max(-change.low, change.high) < SAME else "unclear"
+        near = max(-change.low, change.high) < SAME
+        return "same" if near and messages >= FEWEST_FOR_SAME else "unclear"
 
-    return [f if f.change is None else replace(f, kind=kind(f.change)) for f in findings]
+    return [f if f.change is None else replace(f, kind=kind(f.change, f.messages)) for f in findings]
 
 
 def verdict(findings: Sequence[Finding]) -> list[str]:
@@ -140,7 +148,7 @@ def _too_few(findings: Sequence[Finding]) -> list[str]:
         here = [f for f in open_ones if f.place == place]
         if len(here) == sum(f.place == place and f.messages > 0 for f in findings):
             most = max(f.messages for f in here)
-            whole.append(f"{most:,} {place} messages" if place != "all languages" else f"{most:,} messages")
+            whole.append(f"{most:,} messages in all" if place == _ALL else f"{most:,} {place} messages")
         else:
             rest += here
     sentences = []

@@ -70,6 +70,15 @@ def test_a_small_gain_on_few_messages_cannot_be_told() -> None:
     assert "Too few messages to tell on English negative sentiment (60 messages, 30 yes)." in said
 
 
+@pytest.mark.parametrize(
+    ("count", "said"), [(40, "40 English messages are too few to tell."), (80, "No diff")]
+)
+def test_few_messages_answered_alike_do_not_prove_equal_models(count: int, said: str) -> None:
+    messages = messages_of("en", count)
+    (sentence,) = sentences(messages, right(messages), right(messages))
+    assert sentence.startswith(said)
+
+
 def test_unlabelled_outputs_are_not_spoken_of() -> None:
     messages = messages_of("en", 400, complexity=None)
     findings = judge(messages, labels_of(messages), right(messages), right(messages))
