@@ -6,7 +6,7 @@ RUN ?= runs/default
 TRAINING := $(BIN)/python -m training
 
 .DEFAULT_GOAL := help
-.PHONY: help predict score-demo test lint types wheel-test validate train bench clean
+.PHONY: help predict score-demo test test-slow lint types wheel-test validate train bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,8 +35,11 @@ score-demo: $(VENV)/batch ## score a file of mixed languages and broken rows, wi
 		--id-column id --time-column created --report runs/score-demo/report
 	ls runs/score-demo/report
 
-test: $(VENV)/development ## run all tests
+test: $(VENV)/development ## run all tests but the slow ones
 	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/development ## train on a domain held out of the corpus, with the real encoder (about half an hour)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/development ## check style
 	$(BIN)/ruff check .

@@ -1,0 +1,102 @@
+"""A shift of domain with the real base encoder and the real corpus; slow, so ``make test-slow`` runs it.
+
+The start has never seen a review: its recipe is the released one's, shortened to one copy and six
+layers. It goes on from 500 reviews, and is judged on all others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.training.retraining.making import COLUMNS, OUTPUTS, Ticket, run, write_csv
+from training.corpus.messages import CORPUS, SPLITS, Message, read_split, write_messages
+from training.fitting.recipe import Recipe, read_recipe
+
+OWN = 500
+
+
+@pytest.mark.slow
+def test_500_reviews_mend_a_model_that_knew_none(workplace: Path) -> None:
+    reviews = _write_corpora(Path("without"), Path("reviews"))
+    recipe = _write_recipe(Path("recipe.toml"))
+    given = ("--corpus", "without", "--recipe", recipe)
+    _done("train", "--run", "runs/start", *given)
+    _done("export", "--run", "runs/start", "--corpus", "without", "--version", "start", "--out", "start")
+
+    tickets = write_csv(workplace / "reviews.csv", [_ticket(message) for message in reviews])
+    _done(
+        "train", "--data", tickets, "--out", "mine", "--version", "mine", "--start", "start", *given, *COLUMNS
+    )
+
+    rest = write_csv(workplace / "rest.csv", [_ticket(m) for m in read_split(Path("reviews"), "test")])
+    told = _done("evaluate", "--model", "mine", "--against", "start", "--data", rest, *COLUMNS)
+    assert "Better on complexity in all languages" in told
+    assert "Worse" not in told
+
+    judged = ("--corpus", "reviews", "--models", "released")
+    assert " 0 losses" in _done("release", "mine", "--against", "start", *judged)
+    refused = run("release", "start", "--against", "mine", *judged)
+    assert refused.exit_code == 1
+    assert "is worse than mine" in refused.output
+
+    shuffled = write_csv(workplace / "shuffled.csv", _shuffled([_ticket(m) for m in reviews]))
+    _done(
+        "train", "--data", shuffled, "--out", "bad", "--version", "bad", "--start", "start", *given, *COLUMNS
+    )
+    refused = run("release", "bad", "--against", "start", *judged)
+    assert refused.exit_code == 1, refused.output
+
+
+def _done(*arguments: str | Path) -> str:
+    result = run(*arguments)
+    print(result.output)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def _write_corpora(without: Path, held_out: Path) -> list[Message]:
+    """Write the corpus without reviews, and the reviews but 500 as test split; return the 500."""
+    reviews: list[Message] = []
+    for split in SPLITS:
+        messages = read_split(CORPUS, split)
+        for language in sorted({m.language for m in messages}):
+            kept = [m for m in messages if m.language == language and m.channel != "review"]
+            write_messages(without / split / f"{language}.jsonl", kept)
+        reviews += [m for m in messages if m.channel == "review" and m.language != "other"]
+    # Whole voices, so that no writer and no contrast pair is on both sides.
+    voices = sorted({str(m.group) for m in reviews})
+    Random(1).shuffle(voices)
+    reviews.sort(key=lambda m: voices.index(str(m.group)))
+    for split in SPLITS:
+        write_messages(held_out / split / "reviews.jsonl", reviews[OWN:] if split == "test" else [])
+    return reviews[:OWN]
+
+
+def _write_recipe(path: Path) -> Path:
+    recipe: Recipe = read_recipe()
+    teacher = replace(recipe.teacher, layers=(0, 2, 4, 6, 8, 11), copies=1)
+    data = asdict(replace(recipe, teacher=teacher))
+    stages = {name: data.pop(name) for name in ("teacher", "student")}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in data.items()]
+    for name, settings in stages.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _ticket(message: Message) -> Ticket:
+    return Ticket(
+        message.text, message.language, {output: int(message.label(output) or 0) for output in OUTPUTS}
+    )
+
+
+def _shuffled(tickets: Sequence[Ticket]) -> list[Ticket]:
+    labels = [ticket.labels for ticket in tickets]
+    Random(2).shuffle(labels)
+    return [replace(ticket, labels=own) for ticket, own in zip(tickets, labels, strict=True)]
