@@ -63,19 +63,22 @@ def calibration_error(probabilities: Array, labels: Array) -> float:
     return float(error / len(labels))
 
 
+def contrast_pairs(messages: Sequence[Message]) -> list[list[int]]:
+    """Return the rows of each contrast pair of which both messages are there."""
+    rows = defaultdict(list)
+    for row, message in enumerate(messages):
+        if message.pair is not None:
+            rows[message.pair].append(row)
+    return [pair for pair in rows.values() if len(pair) == 2]
+
+
 def pairs_both_right(messages: Sequence[Message], probabilities: Array, labels: Array) -> float:
     """Return the share of contrast pairs whose two messages are right in the label that differs.
 
     NaN where there is no pair.
     """
-    rows = defaultdict(list)
-    for row, message in enumerate(messages):
-        if message.pair is not None:
-            rows[message.pair].append(row)
     right = []
-    for pair in rows.values():
-        if len(pair) != 2:
-            continue
+    for pair in contrast_pairs(messages):
         first, second = labels[pair]
         differs = ~np.isnan(first) & ~np.isnan(second) & (first != second)
         if not differs.any():

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from escalate import Classifier
 from escalate.version import __version__
-from training.corpus.messages import corpus_hash, read_split
+from training.corpus.messages import CORPUS, corpus_hash, read_split
 from training.errors import CorpusError
 from training.evaluation.answers import Answers, answer, evaluate, hand_off_curve, policy_points
 from training.evaluation.figures import draw
 from training.evaluation.invariance import invariance
+from training.evaluation.mistakes import mistakes
 from training.evaluation.report_text import report_text
 from training.evaluation.resampling import CONFIDENCE, RESAMPLES, SEED
 from training.evaluation.slices import measure_slices
@@ -47,7 +48,9 @@ def write_report(bundle: Path, corpus: Path, folder: Path, seed: int = SEED) -> 
     answers = answer(classifier, messages)
     numbers = measure(classifier, answers, corpus_hash(corpus), seed)
     figures = draw(answers, numbers["hand_off_curve"], numbers["policy"])
-    text = report_text(numbers, list(figures))
+    # Only the project's own messages are written to be read by everybody.
+    texts = {m.id: m.text for m in messages} if corpus.resolve() == CORPUS else {}
+    text = report_text(numbers, list(figures), texts)
     return write_report_files(folder, NAME, text, numbers, figures)
 
 
@@ -77,6 +80,7 @@ def measure(classifier: Classifier, answers: Answers, corpus: str, seed: int = S
         "confidence": CONFIDENCE,
         "metrics": evaluate(answers),
         "slices": measure_slices(answers, seed),
+        "mistakes": mistakes(answers),
         "policy": policy_points(answers),
         "hand_off_curve": hand_off_curve(answers),
         "invariance": invariance(classifier, answers.messages, seed),

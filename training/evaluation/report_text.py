@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from escalate.policy import LANGUAGES, OUTPUTS
 from training.evaluation.invariance import CHANGES
+from training.evaluation.mistakes_text import mistakes_text
 from training.evaluation.resampling import MINIMUM_GROUPS
 from training.evaluation.slices import LANGUAGE, MINIMUM_MESSAGES, MINIMUM_PER_LABEL, WHOLE
 from training.evaluation.tables import (
@@ -24,17 +25,18 @@ _TOO_FEW: Final = "too few"
 _METRICS: Final = {"macro_f1": "Macro-F1", "accuracy": "Accuracy"}
 
 
-def report_text(numbers: Mapping[str, Any], figures: Sequence[str]) -> str:
+def report_text(numbers: Mapping[str, Any], figures: Sequence[str], texts: Mapping[str, str]) -> str:
     """Return the report as Markdown.
 
     Args:
         numbers: What ``training.evaluation.report.measure`` returns.
         figures: File names of the figures, beside the report.
+        texts: Texts of messages that may be quoted, by id; the others are named by their id.
     """
-    return "\n\n".join(_sections(numbers, figures)) + "\n"
+    return "\n\n".join(_sections(numbers, figures, texts)) + "\n"
 
 
-def _sections(numbers: Mapping[str, Any], figures: Sequence[str]) -> Iterator[str]:
+def _sections(numbers: Mapping[str, Any], figures: Sequence[str], texts: Mapping[str, str]) -> Iterator[str]:
     metrics, model = numbers["metrics"], numbers["model"]
     languages = metrics["languages"]
     yield f"# Report on model {model['version']}"
@@ -85,6 +87,8 @@ def _sections(numbers: Mapping[str, Any], figures: Sequence[str]) -> Iterator[st
         for metric in _METRICS if language in LANGUAGES else ("accuracy",):
             yield f"{_METRICS[metric]}:"
             yield _slices(dimensions, metric, language in LANGUAGES)
+    if numbers["mistakes"]:
+        yield from mistakes_text(numbers["mistakes"], texts)
     yield "## Changes that leave the meaning alone"
     yield (
         "The share of messages whose action another writing of the same message flips, of those that the "

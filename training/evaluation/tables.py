@@ -24,6 +24,9 @@ OUTPUT_NAMES: Final[Mapping[str, str]] = {
 }
 
 _MISSING: Final = "–"
+# First strong isolate and its end: they keep right-to-left text from moving what stands beside it.
+_ISOLATE: Final = "\u2068"
+_END_ISOLATE: Final = "\u2069"
 
 
 def markdown_table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
@@ -40,6 +43,11 @@ def number(value: float | None, digits: int = 3) -> str:
 def percent(value: float | None, digits: int = 1) -> str:
     """Return a share (0..1) in percent, or a dash where there is none."""
     return _MISSING if value is None or math.isnan(value) else f"{value:.{digits}%}"
+
+
+def isolated(text: str) -> str:
+    """Return a message so that it is set in its own direction, whatever stands beside it."""
+    return f"{_ISOLATE}{text}{_END_ISOLATE}"
 
 
 def quality_table(languages: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
 from training.errors import CorpusError, ReleaseError
 from training.evaluation.answers import Answers, answer
 from training.evaluation.slices import WHOLE, outcomes_of
-from training.evaluation.tables import OUTPUT_NAMES
+from training.evaluation.tables import OUTPUT_NAMES, isolated
 from training.release.changelog import CHANGELOG, add_entry, changelog_entry, has_entry, read_changelog
 from training.release.comparison import FALSE_LOSSES, Comparison, Difference, compare
 from training.release.references import check_references, reference_texts, write_references
@@ -33,9 +33,6 @@ from training.tickets.own_corpus import find_own_corpus, languages_are_labels
 _VERSION: Final = re.compile(r"\w[\w.+-]*")
 _SHOWN_MESSAGES: Final = 20
 _SHOWN_CHARACTERS: Final = 100
-# First strong isolate and its end: they keep right-to-left text from moving what stands beside it.
-_ISOLATE: Final = "\u2068"
-_END_ISOLATE: Final = "\u2069"
 
 
 @dataclass(frozen=True)
@@ -296,6 +293,6 @@ def _shortened(messages: Sequence[Message]) -> Iterator[Text]:
         text = " ".join(message.text.split())
         if len(text) > _SHOWN_CHARACTERS:
             text = text[: _SHOWN_CHARACTERS - 1] + "…"
-        yield Text(f"  {message.id}  {_ISOLATE}{text}{_END_ISOLATE}")
+        yield Text(f"  {message.id}  {isolated(text)}")
     if len(messages) > _SHOWN_MESSAGES:
         yield Text(f"  … and {len(messages) - _SHOWN_MESSAGES} more")

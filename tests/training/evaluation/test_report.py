@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from escalate import Classifier
 from escalate.bundle import MANIFEST
 from training.__main__ import app
-from training.corpus.messages import corpus_hash, read_messages, read_split, write_messages
+from training.corpus.messages import Message, corpus_hash, read_messages, read_split, write_messages
 from training.evaluation.answers import answer, evaluate
 
 FIGURES = {
@@ -139,6 +139,35 @@ def test_another_corpus_is_pointed_out_and_has_no_baselines(
     assert "another corpus than the model was trained with" in text
     assert "Beside simple models" not in text
     assert "too few" in text
+
+
+def test_mistakes_quote_the_projects_own_messages_alone(
+    released: Path, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = changed_corpus(tiny_corpus, tmp_path / "corpus", keep=2)
+    text = "Kdy dostanu svou vratku?"
+    # One of the two is a mistake, whatever the model answers.
+    both = [Message(f"cs-{label}", text, "cs", label, 0, 0, "chat") for label in (0, 1)]
+    write_messages(corpus / "test" / "cs.jsonl", both)
+
+    def report_files(folder: Path) -> list[str]:
+        arguments = ["--model", str(released), "--corpus", str(corpus), "--out", str(folder)]
+        result = CliRunner().invoke(app, ["evaluate", *arguments])
+        assert result.exit_code == 0, result.output
+        return [(folder / name).read_text(encoding="utf-8") for name in ("REPORT.md", "report.json")]
+
+    own, numbers = report_files(tmp_path / "own")
+    assert "### Mistakes in Czech" in own
+    assert "| cs-0 |" in own or "| cs-1 |" in own
+    assert text not in own
+    monkeypatch.setattr("training.evaluation.report.CORPUS", corpus.resolve())
+    quoted, same_numbers = report_files(tmp_path / "quoted")
+    assert f"\u2068{text}\u2069 |" in quoted
+    assert "| cs-0 |" not in quoted
+    assert same_numbers == numbers
+    assert text not in numbers
+    found = json.loads(numbers)["mistakes"]["cs"]["outputs"]["complexity"]
+    assert found["missed"] + found["false_alarms"] == 1
 
 
 def test_an_empty_test_split_is_an_error_and_writes_nothing(
