@@ -109,9 +109,12 @@ def tiny_recipe(tiny_base: Path) -> object:
         seeds=(1,),
         vocabulary_words=10,
         interpolation=0.7,
+        consistency=1.0,
         window=32,
         overlap=8,
-        teacher=replace(recipe.teacher, layers=(0, 1), copies=2, learning_rate=1e-3, max_tokens=32),
+        teacher=replace(
+            recipe.teacher, layers=(0, 1), copies=2, batch_size=16, learning_rate=1e-3, max_tokens=32
+        ),
         student=replace(recipe.student, layers=(0,), copies=3, learning_rate=1e-3, max_tokens=32),
     )
 

@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 
 from escalate.bundle import read_manifest, released_bundle
-from training.commands.common import or_exit
+from training.commands.common import KINDS, ModelOption, or_exit
 from training.corpus.messages import CORPUS
+from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
 
@@ -19,9 +20,7 @@ _OWN = "Your own tickets"
 
 @takes_columns
 def evaluate(
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a bundle.", show_default="the released model")
-    ] = None,
+    model: ModelOption = None,
     corpus: Annotated[
         Path | None,
         typer.Option(
@@ -33,8 +32,7 @@ def evaluate(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Own labelled tickets to compare on: a CSV, JSON-lines or Parquet file, a `datasets` "
-            "folder or hub id.",
+            help=f"Own labelled tickets to compare on: {KINDS}.",
             show_default="the test split of --run",
             rich_help_panel=_OWN,
         ),
@@ -73,32 +71,42 @@ def evaluate(
         bundle = model or released_bundle()
         folder = out or bundle / "report"
         asked = data is not None or run is not None or against is not None
-        if corpus is None and (asked or "labels" in read_manifest(bundle)["data"]):
+        if corpus is None and (asked or _was_retrained(bundle)):
             _compare(bundle, data, columns, run, against, folder)
             return
         from training.evaluation.report import write_report
 
-        Console().print(f"wrote {write_report(bundle, corpus or CORPUS, folder)}")
+        say(Console(), f"wrote {write_report(bundle, corpus or CORPUS, folder)}")
 
     or_exit(action)
+
+
+def _was_retrained(bundle: Path) -> bool:
+    """Tell whether a bundle was trained on own tickets; of these alone a manifest counts the labels."""
+    return "labels" in read_manifest(bundle)["data"]
 
 
 def _compare(
     bundle: Path, data: str | None, columns: Columns, run: Path | None, against: Path | None, folder: Path
 ) -> None:
-    from training.retraining.comparing import compare_on_own, given_test_messages, saved_test_messages
+    if bundle.resolve() == (against or released_bundle()).resolve():
+        raise typer.BadParameter(
+            "the model would be compared with itself; name yours with --model, or another with --against"
+        )
+    from training.retraining.comparing import compare_on_own
     from training.retraining.comparison_text import comparison_table, write_comparison
+    from training.retraining.own_messages import given_test_messages, saved_test_messages
 
     if data is None:
         test = saved_test_messages(bundle, run)
     else:
         test = given_test_messages(bundle, data, columns, run)
     result = compare_on_own(bundle, test, against)
-    console = Console(soft_wrap=True)
-    console.print(f"{result.versions[0]} beside {result.versions[1]} on {test.name}", markup=False)
-    for note in test.notes:
-        console.print(note, style="yellow", markup=False)
+    console = Console()
+    say(console, f"{result.versions[0]} beside {result.versions[1]} on {result.test.name}")
+    for note in result.test.notes:
+        say(console, note, "yellow")
     console.print(comparison_table(result))
     for sentence in result.sentences:
-        console.print(sentence, markup=False)
-    console.print(f"wrote {write_comparison(result, folder)}", markup=False)
+        say(console, sentence)
+    say(console, f"wrote {write_comparison(result, folder)}")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from training.commands.common import RUN, CorpusOption, RecipeOption, or_exit
+from training.commands.common import KINDS, RUN, CorpusOption, RecipeOption, or_exit
 from training.corpus.messages import CORPUS
 from training.fitting.recipe import RECIPE, read_recipe
+from training.printing import say
+from training.retraining.plan import BASE, EPOCHS, OWN_SHARE, SEED, SHIPPED, Plan
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
-
-if TYPE_CHECKING:
-    from training.retraining.plan import Plan
 
 _OWN = "Your own tickets"
 
@@ -26,7 +25,7 @@ def train(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Own labelled tickets: a CSV, JSON-lines or Parquet file, a `datasets` folder or hub id.",
+            help=f"Own labelled tickets: {KINDS}.",
             show_default="none: the train split of --corpus alone",
         ),
     ] = None,
@@ -47,9 +46,9 @@ def train(
     start: Annotated[
         str | None,
         typer.Option(
-            metavar="shipped|base|FOLDER",
+            metavar=f"{SHIPPED}|{BASE}|FOLDER",
             help="What training goes on from: the shipped model, the base encoder, or a bundle.",
-            show_default="shipped",
+            show_default=SHIPPED,
             rich_help_panel=_OWN,
         ),
     ] = None,
@@ -57,7 +56,7 @@ def train(
         float | None,
         typer.Option(
             help="Share of your messages in what is learned; the rest is the corpus (1 for none of it).",
-            show_default="0.5",
+            show_default=str(OWN_SHARE),
             rich_help_panel=_OWN,
         ),
     ] = None,
@@ -65,7 +64,7 @@ def train(
         int | None,
         typer.Option(
             help="Passes over your messages, if it does not stop earlier.",
-            show_default="3",
+            show_default=str(EPOCHS),
             rich_help_panel=_OWN,
         ),
     ] = None,
@@ -80,7 +79,9 @@ def train(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Seed of split, mixture and training.", show_default="1", rich_help_panel=_OWN),
+        typer.Option(
+            help="Seed of split, mixture and training.", show_default=str(SEED), rich_help_panel=_OWN
+        ),
     ] = None,
     version: Annotated[
         str | None,
@@ -108,17 +109,15 @@ def train(
         raise typer.BadParameter("--data needs --out, the folder of the new bundle, such as models/mine")
 
     def plan() -> Plan:
-        from training.retraining import plan as plans
-
-        return plans.Plan(
-            source=str(data),
+        return Plan(
+            source=data,
             columns=columns,
             corpus=corpus,
-            start=start or plans.SHIPPED,
-            own_share=plans.OWN_SHARE if own_share is None else own_share,
-            epochs=plans.EPOCHS if epochs is None else epochs,
+            start=SHIPPED if start is None else start,
+            own_share=OWN_SHARE if own_share is None else own_share,
+            epochs=EPOCHS if epochs is None else epochs,
             split=split,
-            seed=1 if seed is None else seed,
+            seed=SEED if seed is None else seed,
             recipe=read_recipe(recipe),
         )
 
@@ -139,8 +138,6 @@ def _retrain(plan: Plan, run: Path, out: Path, version: str) -> None:
 
     refuse_version(version)
     export_retrained(retrain(plan, run, out), plan, version, out)
-    console = Console(soft_wrap=True)
-    console.print(f"wrote {out} (model {version})", markup=False)
-    console.print(
-        f"Is it better on your tickets? python -m training evaluate --model {out} --run {run}", markup=False
-    )
+    console = Console()
+    say(console, f"wrote {out} (model {version})")
+    say(console, f"Is it better on your tickets? python -m training evaluate --model {out} --run {run}")

@@ -22,7 +22,7 @@ from training.evaluation.tables import (
 )
 from training.files import make_folder, without_nan, write_whole
 from training.retraining.comparing import NEW, OLD, Result
-from training.retraining.verdict import Finding
+from training.retraining.findings import Finding
 
 TEXT: Final = "COMPARISON.md"
 NUMBERS: Final = "comparison.json"
@@ -70,7 +70,7 @@ def comparison_table(result: Result) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, collapse_padding=True)
     for i, heading in enumerate(("", "", "yes/all", "old", "new", "points (95 %)", "")):
         table.add_column(heading, justify="right" if 2 <= i < 6 else "left", no_wrap=True)
-    for f in (finding for finding in result.findings if finding.messages):
+    for f in result.findings:
         change = f.change
         points = "–" if change is None else f"{100 * change.value:+.1f} ({_interval(change, 100, 1)})"
         cells = (f"{f.positive}/{f.messages}", number(f.theirs), number(f.ours), points, _SHORT[f.kind])
@@ -84,7 +84,7 @@ def _interval(change: Estimate, scale: int, digits: int) -> str:
 
 def _rows(findings: Sequence[Finding]) -> list[list[str]]:
     rows = []
-    for f in (finding for finding in findings if finding.messages):
+    for f in findings:
         change = f.change
         interval = "–" if change is None else f"{change.value:+.3f} ({_interval(change, 1, 3)})"
         values = [f"{f.messages:,}", f"{f.positive:,}", number(f.theirs), number(f.ours), interval]

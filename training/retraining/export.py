@@ -22,6 +22,7 @@ from training.corpus.messages import CORPUS, Message, corpus_hash
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.baselines import MOST_LEARNED
 from training.fitting.recipe import Recipe
+from training.printing import say
 from training.retraining.plan import Plan
 from training.retraining.retrain import Trained
 
@@ -31,7 +32,7 @@ _COMPARED: Final = 1000
 # A share of decisions is judged in languages of so many messages.
 _ENOUGH: Final = 100
 
-_console = Console(stderr=True, soft_wrap=True)
+_console = Console(stderr=True)
 
 
 def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -> Path:
@@ -53,27 +54,15 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
         ExportError: There are too few labels to calibrate, or the forms of the network disagree.
     """
     own, model, base = trained.own.splits, trained.model, trained.base
-    recipe = _serving(plan)
-    _console.print("Quantising and calibrating")
+    say(_console, "Quantising and calibrating")
     draft = draft_bundle(
-        model, base, recipe, own["train"], own["validation"],
+        model, base, _serving(plan), own["train"], own["validation"],
         trained.corpus["train"], trained.corpus["validation"],
     )  # fmt: skip
     random = Random(plan.seed)
-    parity = compare_forms(model, base, draft, _some(own["test"], _COMPARED, random))
-    require_same_network(parity)
-    counts = Counter(message.language for message in own["test"])
-    enough = {language: values for language, values in parity.items() if counts[language] >= _ENOUGH}
-    for sentence in moved_decisions(enough):
-        _console.print(f"[yellow]{sentence}[/yellow]")
-    _console.print("Measuring on the own test split, beside simple models")
-    metrics: dict[str, Any] = evaluate(answer(Classifier(draft.bundle(version)), own["test"]))
-    learned = _some([*own["train"], *trained.corpus["train"]], MOST_LEARNED, random)
-    metrics["baselines"] = {
-        "released model": evaluate(answer(Classifier.load(), own["test"]))["languages"],
-        **evaluate_baselines(learned, own["test"]),
-    }
-    metrics["parity"] = parity
+    parity = _parity(trained, draft, random)
+    say(_console, "Measuring on the own test split, beside simple models")
+    metrics = {**_measure(trained, draft, version, random), "parity": parity}
     origin = Origin(
         commit=trained.record.commit,
         recipe=plan.to_dict(model.encoder.config.num_hidden_layers),
@@ -82,6 +71,31 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
     )
     write_bundle(draft, folder, version, base, origin, metrics)
     return folder
+
+
+def _parity(trained: Trained, draft: Draft, random: Random) -> dict[str, dict[str, Any]]:
+    """Return how alike the forms of the network answer; decisions that quantising moves are only told."""
+    test = trained.own.splits["test"]
+    parity = compare_forms(trained.model, trained.base, draft, _some(test, _COMPARED, random))
+    require_same_network(parity)
+    counts = Counter(message.language for message in test)
+    enough = {language: values for language, values in parity.items() if counts[language] >= _ENOUGH}
+    for sentence in moved_decisions(enough):
+        say(_console, sentence, "yellow")
+    return parity
+
+
+def _measure(trained: Trained, draft: Draft, version: str, random: Random) -> dict[str, Any]:
+    """Return the metrics of the new model on the own test split, with those of others as baselines."""
+    own = trained.own.splits
+    learned = _some([*own["train"], *trained.corpus["train"]], MOST_LEARNED, random)
+    return {
+        **evaluate(answer(Classifier(draft.bundle(version)), own["test"])),
+        "baselines": {
+            "released model": evaluate(answer(Classifier.load(), own["test"]))["languages"],
+            **evaluate_baselines(learned, own["test"]),
+        },
+    }
 
 
 def _serving(plan: Plan) -> Recipe:

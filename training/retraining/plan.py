@@ -1,4 +1,4 @@
-"""The plan of a retraining: everything it depends on, and how a folder is bound to it."""
+"""The plan of a retraining: everything it depends on, and how a run folder is bound to it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from escalate.bundle import read_manifest, released_bundle
 from escalate.text import NORMALISER_VERSION
 from training.corpus.messages import corpus_hash
 from training.errors import RunError
-from training.files import write_whole
-from training.fitting.pipeline import RECORD as CORPUS_RECORD
+from training.files import make_folder, write_whole
 from training.fitting.recipe import Recipe, StageSettings
 from training.git import git_commit
 from training.tickets.columns import Columns
@@ -24,7 +23,8 @@ RECORD: Final = "retraining.json"
 SHIPPED: Final = "shipped"
 BASE: Final = "base"
 
-BATCH_SIZE: Final = 32
+SEED: Final = 1
+"""Default seed."""
 
 OWN_SHARE: Final = 0.5
 """Default share of own messages in what is learned."""
@@ -32,8 +32,11 @@ OWN_SHARE: Final = 0.5
 EPOCHS: Final = 3
 """Default number of passes over the own messages, if early stopping does not end them before."""
 
-SHARE_OF_RATE: Final = 0.5
+_SHARE_OF_RATE: Final = 0.5
 """Learning rate beside the recipe's where a trained model goes on: its heads need no long way."""
+
+_BATCH_SIZE: Final = 32
+_LARGEST_SEED: Final = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,11 @@ class Plan:
         own_share: Share of own messages in what is learned, above 0 to 1 (1 mixes nothing in).
         epochs: Passes over the own messages.
         split: ``group``, ``time``, ``random``, or None to choose.
-        seed: Seed of the split, the mixture and the training.
+        seed: Seed of the split, the mixture and the training, from 0 to 2**32 - 1.
         recipe: The base encoder, the settings of a teacher, window and policy.
+
+    Raises:
+        RunError: The source is empty, or a number is outside its range.
     """
 
     source: str
@@ -63,11 +69,14 @@ class Plan:
     recipe: Recipe
 
     def __post_init__(self) -> None:
-        """Refuse numbers outside their ranges."""
+        if not self.source:
+            raise RunError("--data is empty; name a file, a folder or a hub id")
         if not 0 < self.own_share <= 1:
             raise RunError(f"--own-share is {self.own_share}; it must be above 0 and at most 1")
         if self.epochs < 1:
             raise RunError(f"--epochs is {self.epochs}; it must be 1 or more")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise RunError(f"--seed is {self.seed}; it must be from 0 to {_LARGEST_SEED}")
 
     @property
     def start_bundle(self) -> Path | None:
@@ -78,12 +87,12 @@ class Plan:
 
     def settings(self, layers: int) -> StageSettings:
         """Return the settings of the training of a network with so many layers."""
-        rate = self.recipe.teacher.learning_rate * (1 if self.start == BASE else SHARE_OF_RATE)
+        rate = self.recipe.teacher.learning_rate * (1 if self.start == BASE else _SHARE_OF_RATE)
         return replace(
             self.recipe.teacher,
             layers=tuple(range(layers)),
             copies=self.epochs,
-            batch_size=BATCH_SIZE,
+            batch_size=_BATCH_SIZE,
             learning_rate=rate,
         )
 
@@ -112,23 +121,23 @@ class Record:
     commit: str
 
 
-def claim(plan: Plan, folder: Path) -> Record:
-    """Bind a folder to a plan, or check that it is bound to it.
+def find_record(plan: Plan, folder: Path) -> Record:
+    """Return what a run folder was begun with, or would be; nothing is written.
 
     Raises:
         BundleError: The bundle to start from cannot be read.
         CorpusError: The corpus cannot be read.
-        RunError: The folder holds another run; the error says what differs.
+        RunError: The folder was begun with another plan, and the error says what differs; it holds
+            something else; its record is damaged; or the tickets cannot be read.
     """
-    if (folder / CORPUS_RECORD).exists():
-        raise RunError(f"{folder} holds a run of a corpus; choose another --run folder")
-    facts = _facts(plan)
     path = folder / RECORD
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        record = Record(facts, git_commit())
-        write_whole(path, json.dumps(asdict(record), indent=2, ensure_ascii=False) + "\n")
-        return record
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(
+                f"{folder} holds something else than a training on own tickets; choose another --run folder"
+            )
+        return Record(_facts(plan), git_commit())
+    facts = _facts(plan)
     try:
         found = Record(**json.loads(path.read_text(encoding="utf-8")))
         changed = [name for name in facts if found.facts[name] != facts[name]]
@@ -142,7 +151,18 @@ def claim(plan: Plan, folder: Path) -> Record:
     return found
 
 
+def write_record(record: Record, folder: Path) -> None:
+    """Bind a run folder to what it is begun with.
+
+    Raises:
+        FileError: It cannot be written.
+    """
+    make_folder(folder)
+    write_whole(folder / RECORD, json.dumps(asdict(record), indent=2, ensure_ascii=False) + "\n")
+
+
 def _facts(plan: Plan) -> dict[str, Any]:
+    """Return everything that changes the result, as it reads after it was written as JSON."""
     start = plan.start_bundle
     facts = {
         "data": source_hash(plan.source),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Final
 
 from rich.console import Console
 
-from escalate.bundle import LANGUAGE_CLASSES, released_bundle
+from escalate.bundle import released_bundle
 from escalate.policy import OUTPUTS
 from training.bundle.bundling import refuse_other_folder
 from training.corpus.messages import Message, read_split
 from training.errors import RunError
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
 from training.fitting.examples import Examples, examples_of
 from training.fitting.fine_tuning import start_heads_from_probe
 from training.fitting.pipeline import load_weights, prepare_base, save_weights
@@ -23,9 +21,12 @@ from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
 from training.network.from_bundle import read_network
 from training.network.model import EscalationModel, keep_layers
-from training.retraining.learning import Estimate, Watched, choose_watched, estimate, learn
-from training.retraining.mixing import corpus_messages, mix, without
-from training.retraining.plan import Plan, Record, claim
+from training.printing import say
+from training.retraining.announcing import announce_data, announce_time
+from training.retraining.estimating import estimate
+from training.retraining.learning import Watched, choose_watched, learn
+from training.retraining.mixing import mix, without
+from training.retraining.plan import Plan, Record, find_record, write_record
 from training.tickets.own_corpus import FOLDER, OwnCorpus, read_own_corpus, write_own_corpus
 from training.tickets.reading import read_tickets
 from training.tickets.splitting import split_tickets
@@ -33,7 +34,7 @@ from training.tickets.splitting import split_tickets
 _NETWORK: Final = "network.safetensors"
 _START: Final = "start.safetensors"
 
-_console = Console(stderr=True, soft_wrap=True)
+_console = Console(stderr=True)
 
 
 @dataclass(frozen=True)
@@ -65,29 +66,26 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
 
     Raises:
         BaseEncoderError: The network to start from cannot be read.
+        BundleError: The bundle to start from cannot be read.
         CorpusError: The tickets or the corpus cannot be used.
         ExportError: ``out`` exists and is no bundle.
-        RunError: The folder holds a run of another plan, ``out`` is the bundle to start from, or there
-            is an output that nothing is known of.
+        RunError: The folder holds a run of another plan or something else, ``out`` would replace the
+            folder or a bundle that is still needed, or there is an output that nothing is known of.
     """
-    _refuse_out(plan, out)
-    source = None if (folder / FOLDER).is_dir() else read_tickets(plan.source, plan.columns)
-    split = None if source is None else split_tickets(source, plan.split, plan.seed)
-    if split is not None:
-        _refuse_unlabelled(plan, split.train)
-    record = claim(plan, folder)
-    if source is not None and split is not None:
-        own = write_own_corpus(source, split, folder / FOLDER)
-    else:
-        own = read_own_corpus(folder / FOLDER)
+    _refuse_out(plan, folder, out)
+    record = find_record(plan, folder)
+    own = _own_corpus(plan, record, folder)
     corpus = _corpus(plan, own)
-    _report(plan, own, corpus, folder)
+    announce_data(own, plan.own_share, plan.epochs, _console)
     model, base = _start(plan, own, corpus, folder)
     if not (folder / _NETWORK).is_file():
         examples = mix(own.splits["train"], corpus["train"], plan.own_share, plan.epochs, plan.seed)
         watched = choose_watched(own.splits["validation"], corpus["validation"], plan.seed)
         settings = plan.settings(model.encoder.config.num_hidden_layers)
-        _announce(estimate(model, base, examples, watched.messages, settings), watched, own, corpus)
+        expected = estimate(model, base, examples, watched.messages, settings)
+        # Each message is read quantised; those of the test split also by the other forms and models.
+        read = len(own.splits["validation"]) + len(corpus["validation"]) + 6 * len(own.splits["test"])
+        announce_time(expected, watched, read, _console)
         _train(model, base, examples, watched, settings, folder, plan.seed)
         # The trainer leaves a network behind that computes in bf16.
         model, base = _start(plan, own, corpus, folder)
@@ -95,11 +93,24 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
     return Trained(model.eval(), base, own, corpus, record)
 
 
-def _refuse_out(plan: Plan, out: Path) -> None:
+def _refuse_out(plan: Plan, folder: Path, out: Path) -> None:
     refuse_other_folder(out)
+    if out.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise RunError(f"{out} would replace the run in {folder}; name another folder with --out or --run")
     for bundle in (plan.start_bundle, released_bundle()):
         if bundle is not None and bundle.resolve() == out.resolve():
             raise RunError(f"{out} is a model that is still needed; name another folder with --out")
+
+
+def _own_corpus(plan: Plan, record: Record, folder: Path) -> OwnCorpus:
+    """Return the own messages in three splits; tickets are read and split only once in a run."""
+    if (folder / FOLDER).is_dir():
+        return read_own_corpus(folder / FOLDER)
+    tickets = read_tickets(plan.source, plan.columns)
+    split = split_tickets(tickets, plan.split, plan.seed)
+    _refuse_unlabelled(plan, split.train)
+    write_record(record, folder)
+    return write_own_corpus(tickets, split, folder / FOLDER)
 
 
 def _refuse_unlabelled(plan: Plan, train: Sequence[Message]) -> None:
@@ -117,6 +128,7 @@ def _refuse_unlabelled(plan: Plan, train: Sequence[Message]) -> None:
 
 
 def _corpus(plan: Plan, own: OwnCorpus) -> dict[str, list[Message]]:
+    """Return the corpus' train and validation messages, without texts that stand in later own splits."""
     held_out = [*own.splits["validation"], *own.splits["test"]]
     return {
         "train": without(read_split(plan.corpus, "train"), held_out),
@@ -136,7 +148,7 @@ def _start(
     if (folder / _START).is_file():
         load_weights(model, folder / _START)
         return model, base
-    _console.print("Linear probe of the frozen base encoder")
+    say(_console, "Linear probe of the frozen base encoder")
     start_heads_from_probe(model, base.tokenizer, examples_of(messages), plan.recipe.teacher.max_tokens)
     save_weights(model, folder / _START)
     return model.cpu(), base
@@ -158,56 +170,10 @@ def _train(
             f"interrupted; the same command goes on from the last checkpoint in {folder}"
         ) from None
     if not better:
-        _console.print(
-            "[yellow]No step lowered the validation loss: the network stays as it started.[/yellow] "
-            "Only its calibration and policy are new. Check the labels, or add messages."
+        say(
+            _console,
+            "No step lowered the validation loss: the network stays as it started. Only its calibration "
+            "and policy are new. Check the labels, or add messages.",
+            "yellow",
         )
     save_weights(model, folder / _NETWORK)
-
-
-def _report(plan: Plan, own: OwnCorpus, corpus: Mapping[str, Sequence[Message]], folder: Path) -> None:
-    """Say what the own messages hold, how they are split, and what stands beside them."""
-    every = [message for messages in own.splits.values() for message in messages]
-    languages = Counter(message.language for message in every)
-    counts = ", ".join(f"{languages[n]:,} {LANGUAGE_NAMES[n]}" for n in LANGUAGE_CLASSES if languages[n])
-    sizes = ", ".join(f"{len(messages):,} {name}" for name, messages in own.splits.items())
-    _console.print(f"[bold]{len(every):,} messages[/bold] ({counts})")
-    _console.print(f"{own.reason} {sizes}; they are in {folder / FOLDER}")
-    train = own.splits["train"]
-    for output in OUTPUTS:
-        labels = [label for message in train if (label := message.label(output)) is not None]
-        name = OUTPUT_NAMES[output]
-        if labels:
-            _console.print(f"  {name}: {len(labels):,} labels to train, {sum(labels):,} of them yes")
-        else:
-            _console.print(f"  {name}: no labels of yours; it keeps what the corpus teaches")
-    beside = corpus_messages(len(train), plan.own_share)
-    _console.print(
-        f"In each of {plan.epochs} passes {len(train):,} of yours ({plan.own_share:.0%}) and "
-        f"{beside:,} of the corpus are learned"
-    )
-
-
-def _announce(
-    expected: Estimate, watched: Watched, own: OwnCorpus, corpus: Mapping[str, Sequence[Message]]
-) -> None:
-    whose = "of yours" if watched.own else "of the corpus, as too few of yours are labelled,"
-    _console.print(
-        f"Training stops early when the loss on {len(watched.messages):,} validation messages {whose} "
-        "no longer falls"
-    )
-    # Each message is read quantised; those of the test split also by the other forms and models.
-    read = len(own.splits["validation"]) + len(corpus["validation"]) + 6 * len(own.splits["test"])
-    _console.print(
-        f"[bold]About {duration(expected.seconds)}[/bold] on this machine for at most {expected.steps:,} "
-        f"steps of {expected.step:.2f} s, and about {duration(60 + read * expected.reading)} to measure and "
-        "write the bundle"
-    )
-
-
-def duration(seconds: float) -> str:
-    """Return a duration for a person."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
-    minutes = round(seconds / 60)
-    return f"{minutes} minutes" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

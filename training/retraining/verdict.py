@@ -2,127 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-from scipy.stats import false_discovery_control
 
-from escalate.policy import LANGUAGES, OUTPUTS
-from training.corpus.messages import Message
-from training.evaluation.metrics import DECISION
-from training.evaluation.resampling import SEED, Change, Resampling, macro_f1, outcomes
-from training.evaluation.slices import WHOLE, enough
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
+from escalate.policy import OUTPUTS
+from training.evaluation.slices import MINIMUM_MESSAGES
+from training.evaluation.tables import OUTPUT_NAMES
+from training.release.comparison import guesses
+from training.retraining.findings import ALL, SAME, Finding
 
 Array = npt.NDArray[Any]
-_ALL: Final = "all languages"
-
-Kind = Literal["better", "worse", "same", "unclear", "few"]
-
-SAME: Final = 0.05
-"""A difference whose whole interval is nearer to 0 than this counts as none."""
-
-FEWEST_FOR_SAME: Final = round(3 / SAME)
-"""Of fewer messages no bootstrap shows how far two models may differ that have not differed yet: by the
-rule of three up to 3 / messages (J. Hanley and A. Lippman-Hand, "If nothing goes wrong, is everything all
-right?", 1983)."""
-
-_FALSE: Final = 0.05
-
-
-@dataclass(frozen=True)
-class Finding:
-    """How a model does beside another in one output of one language, in macro-F1.
-
-    Attributes:
-        language: The language, or ``all`` for all together.
-        output: The output.
-        messages: Labelled messages.
-        positive: Those of them labelled yes.
-        ours: Value of the model, 0..1, or None where there are too few messages.
-        theirs: Value of the other, 0..1, or None.
-        change: Ours minus theirs, with its interval, or None.
-        kind: ``better`` and ``worse`` hold the rate of false discoveries over all findings at 5 %;
-            ``same`` lies within SAME, ``unclear`` may lie further away, ``few`` has no value.
-    """
-
-    language: str
-    output: str
-    messages: int
-    positive: int
-    ours: float | None
-    theirs: float | None
-    change: Change | None
-    kind: Kind
-
-    @property
-    def name(self) -> str:
-        """Language and output, for a person."""
-        output = OUTPUT_NAMES[self.output]
-        return f"{output} in {_ALL}" if self.language == WHOLE else f"{self.place} {output}"
-
-    @property
-    def place(self) -> str:
-        """The language, for a person."""
-        return LANGUAGE_NAMES.get(self.language, _ALL)
-
-
-def judge(
-    messages: Sequence[Message], labels: Array, ours: Array, theirs: Array, seed: int = SEED
-) -> list[Finding]:
-    """Compare the probabilities of two models about the same messages.
-
-    Args:
-        messages: The messages.
-        labels: 0, 1 or NaN, shape (messages, 3).
-        ours: Probabilities of the model, same shape.
-        theirs: Probabilities of the other, same shape.
-        seed: Seed of the bootstrap.
-    """
-    languages = np.array([message.language for message in messages])
-    present = [language for language in LANGUAGES if (languages == language).any()]
-    found = []
-    for language in [*present, WHOLE]:
-        rows = np.flatnonzero(np.isin(languages, LANGUAGES) if language == WHOLE else languages == language)
-        resampling = Resampling([messages[row] for row in rows.tolist()], seed)
-        for i, output in enumerate(OUTPUTS):
-            known = labels[rows, i]
-            # All together say nothing of their own where one language has all labels.
-            if language == WHOLE and len(set(languages[rows[~np.isnan(known)]])) < 2:
-                continue
-            own, other = (outcomes(model[rows, i] >= DECISION, known) for model in (ours, theirs))
-            found.append(_finding(language, output, known, own, other, resampling))
-    return _judged(found)
-
-
-def _finding(
-    language: str, output: str, labels: Array, own: Array, other: Array, resampling: Resampling
-) -> Finding:
-    known, positive = int((~np.isnan(labels)).sum()), int(np.nansum(labels))
-    if not enough(macro_f1, own):
-        return Finding(language, output, known, positive, None, None, None, "few")
-    change = resampling.difference(macro_f1, own, other)
-    values = float(macro_f1(own.sum(0))), float(macro_f1(other.sum(0)))
-    return Finding(language, output, known, positive, *values, change, "unclear")
-
-
-def _judged(findings: Sequence[Finding]) -> list[Finding]:
-    changes = [finding.change for finding in findings if finding.change is not None]
-    if not changes:
-        return list(findings)
-    either = [min(1.0, 2 * min(change.p_loss, change.p_gain)) for change in changes]
-    adjusted = dict(zip(map(id, changes), false_discovery_control(either), strict=True))
-
-    def kind(change: Change, messages: int) -> Kind:
-        if adjusted[id(change)] <= _FALSE:
-            return "better" if change.value > 0 else "worse"
-        near = max(-change.low, change.high) < SAME
-        return "same" if near and messages >= FEWEST_FOR_SAME else "unclear"
-
-    return [f if f.change is None else replace(f, kind=kind(f.change, f.messages)) for f in findings]
 
 
 def verdict(findings: Sequence[Finding]) -> list[str]:
@@ -142,15 +33,17 @@ def verdict(findings: Sequence[Finding]) -> list[str]:
 
 def _too_few(findings: Sequence[Finding]) -> list[str]:
     """Return the sentences about what cannot be told, one for languages in which nothing can."""
-    open_ones = [f for f in findings if f.kind in ("unclear", "few") and f.messages]
     whole, rest = [], []
-    for place in dict.fromkeys(f.place for f in open_ones):
-        here = [f for f in open_ones if f.place == place]
-        if len(here) == sum(f.place == place and f.messages > 0 for f in findings):
-            most = max(f.messages for f in here)
-            whole.append(f"{most:,} messages in all" if place == _ALL else f"{most:,} {place} messages")
-        else:
-            rest += here
+    for place in dict.fromkeys(f.place for f in findings):
+        here = [f for f in findings if f.place == place]
+        open_ones = [f for f in here if f.kind in ("unclear", "few")]
+        # Of many messages with hardly a yes, or a no, it is not the messages that are too few.
+        one_sided = any(f.kind == "few" and f.messages >= MINIMUM_MESSAGES for f in open_ones)
+        if len(open_ones) < len(here) or one_sided:
+            rest += open_ones
+            continue
+        most = max(f.messages for f in here)
+        whole.append(f"{most:,} messages in all" if place == ALL else f"{most:,} {place} messages")
     sentences = []
     if rest:
         names = [f"{f.name} ({f.messages:,} messages, {f.positive:,} yes)" for f in rest]
@@ -176,19 +69,24 @@ def beside_simple(findings: Mapping[str, Sequence[Finding]]) -> list[str]:
     return sentences
 
 
-def guessing(findings: Sequence[str], tells: Callable[[str], bool]) -> list[str]:
-    """Return a sentence where no model tells an output better than chance.
+def guessing(labels: Array, ours: Array, others: Sequence[Array]) -> list[str]:
+    """Return a sentence for each output that the new model tells no better than chance.
 
     Args:
-        findings: Outputs that the new model tells no better than chance.
-        tells: Whether some other model tells the output better.
+        labels: 0, 1 or NaN, shape (messages, 3).
+        ours: Probabilities of the new model, same shape.
+        others: Probabilities of every other model, each of the same shape.
     """
-    return [
-        f"No model tells {OUTPUT_NAMES[output]} better than chance on these messages: check its labels."
-        if not tells(output)
-        else f"The new model tells {OUTPUT_NAMES[output]} no better than chance, others do: do not use it."
-        for output in findings
-    ]
+    sentences = []
+    for i, output in enumerate(OUTPUTS):
+        name = OUTPUT_NAMES[output]
+        if not guesses(labels[:, i], ours[:, i]):
+            continue
+        if all(guesses(labels[:, i], other[:, i]) for other in others):
+            sentences.append(f"No model tells {name} better than chance on these messages: check its labels.")
+        else:
+            sentences.append(f"The new model tells {name} no better than chance, others do: do not use it.")
+    return sentences
 
 
 def _points(finding: Finding) -> str:

@@ -1,13 +1,19 @@
-"""Fixtures of retraining: the tiny recipe as a file, and a folder to work in."""
+"""Fixtures of retraining: the tiny recipe as a file, a folder to work in, a network with trained heads."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from training.corpus.messages import read_split
 from training.fitting.recipe import Recipe
+
+if TYPE_CHECKING:
+    from training.network.base_encoder import BaseEncoder
+    from training.network.model import EscalationModel
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +35,17 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A new folder that commands run in, so that ``runs`` and ``models`` go there."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def network(tiny_base: Path, tiny_corpus: Path) -> tuple[EscalationModel, BaseEncoder]:
+    """The tiny encoder with linear probes as heads, and the encoder with its tokenizer."""
+    from training.fitting.examples import examples_of
+    from training.fitting.fine_tuning import start_heads_from_probe
+    from training.network.base_encoder import load_base_encoder
+    from training.network.model import EscalationModel
+
+    base = load_base_encoder(str(tiny_base))
+    model = EscalationModel(base.model)
+    start_heads_from_probe(model, base.tokenizer, examples_of(read_split(tiny_corpus, "train")), 32)
+    return model.cpu(), base

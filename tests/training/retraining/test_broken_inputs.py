@@ -59,6 +59,10 @@ CASES: dict[str, Case] = {
     "unknown split": (good, ("--split", "quarterly"), "no split by 'quarterly'"),
     "no share": (good, ("--own-share", "0"), "above 0"),
     "no epochs": (good, ("--epochs", "0"), "1 or more"),
+    "a negative seed": (good, ("--seed", "-1"), "from 0 to"),
+    "a run in the new bundle": (good, ("--run", "models/mine/run"), "would replace the run"),
+    "a run where the new bundle is to go": (good, ("--run", "models/mine"), "would replace the run"),
+    "a run that is a file": (good, ("--run", "tickets.csv"), "something else"),
     "no start": (good, ("--start", "models/none"), "manifest.json"),
     "no corpus": (good, ("--corpus", "nowhere"), "no .jsonl files"),
     "no recipe": (good, ("--recipe", "none.toml"), "none.toml"),
@@ -129,6 +133,19 @@ def test_options_that_belong_together(options: tuple[str, ...], reason: str, wor
 def test_evaluating_without_the_messages_that_were_kept_out(workplace: Path, tiny_bundle: Path) -> None:
     result = run("evaluate", "--model", tiny_bundle, "--run", "runs/none")
     assert result.exit_code == 1
-    assert "runs/none" in result.output
+    assert "runs/none holds no messages" in result.output
     both = run("evaluate", "--model", tiny_bundle, "--corpus", "x", "--data", "y")
     assert both.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "options", [("--data", "tickets.csv"), ("--model", "released", "--against", "released")]
+)
+def test_a_model_is_not_compared_with_itself(
+    options: tuple[str, ...], workplace: Path, released: Path
+) -> None:
+    good(workplace / "tickets.csv")
+    given = [str(released) if option == "released" else option for option in options]
+    result = run("evaluate", *given)
+    assert result.exit_code == 2
+    assert "with itself" in " ".join(result.output.split())

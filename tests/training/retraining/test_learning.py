@@ -8,14 +8,19 @@ import torch
 
 from tests.training.making import make_message
 from training.corpus.messages import read_split
-from training.errors import RunError
+from training.fitting.fine_tuning import Watch
 from training.fitting.recipe import Recipe
-from training.network.from_bundle import read_network
-from training.retraining.learning import FEWEST_TO_WATCH, choose_watched, estimate, learn, steps_between
+from training.network.base_encoder import BaseEncoder
+from training.network.model import EscalationModel
+from training.retraining import learning
+from training.retraining.learning import (
+    FEWEST_TO_WATCH,
+    MOST_TO_WATCH,
+    choose_watched,
+    learn,
+    steps_between,
+)
 from training.retraining.mixing import mix
-from training.retraining.plan import Plan, claim, source_hash
-from training.retraining.retrain import duration
-from training.tickets.columns import Columns
 
 
 def test_early_stopping_goes_by_own_messages_where_enough_are_labelled() -> None:
@@ -27,6 +32,22 @@ def test_early_stopping_goes_by_own_messages_where_enough_are_labelled() -> None
     assert {m.id for m in choose_watched(few, corpus, 1).messages} == {m.id for m in corpus}
     assert choose_watched(enough, corpus, 1).own
     assert choose_watched(few, [], 1).own
+    partly = [replace(m, complexity=None, human_requested=None) for m in enough]
+    assert choose_watched(partly, corpus, 1).own
+    assert not choose_watched(enough[1:], corpus, 1).own
+
+
+def test_of_many_messages_a_part_that_the_seed_tells_is_watched() -> None:
+    many = [make_message(i) for i in range(2 * MOST_TO_WATCH)]
+    first, again, other = (choose_watched(many, [], seed).messages for seed in (1, 1, 2))
+    assert len({m.id for m in first}) == MOST_TO_WATCH
+    assert first == again
+    assert first != other
+
+
+def test_of_the_corpus_only_the_four_languages_are_watched() -> None:
+    corpus = [make_message(i, language="other" if i % 2 else "he") for i in range(20)]
+    assert {m.language for m in choose_watched([], corpus, 1).messages} == {"he"}
 
 
 @pytest.mark.parametrize(("steps", "between"), [(1, 1), (9, 1), (100, 10), (90_000, 200)])
@@ -34,85 +55,39 @@ def test_the_loss_is_measured_often_enough(steps: int, between: int) -> None:
     assert steps_between(steps) == between
 
 
-def test_what_makes_nothing_better_leaves_the_network_as_it_was(
-    tiny_bundle: Path, tiny_corpus: Path, tiny_recipe: Recipe, tmp_path: Path
+def turn(model: EscalationModel) -> None:
+    """Make the answers of a network the opposite of what they were."""
+    with torch.no_grad():
+        model.outputs.weight.neg_()
+        model.outputs.bias.neg_()
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_the_start_comes_back_where_nothing_is_better(
+    better: bool,
+    network: tuple[EscalationModel, BaseEncoder],
+    tiny_corpus: Path,
+    tiny_recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model, base = read_network(tiny_bundle)
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    train = read_split(tiny_corpus, "train")[:64]
-    turned = [replace(m, negative_sentiment=1 - (m.negative_sentiment or 0)) for m in train]
-    settings = replace(tiny_recipe.teacher, learning_rate=1e-2)
+    model, base = network
+    if better:
+        turn(model)
+    start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    watches = []
+
+    def turning(model: EscalationModel, *arguments: object) -> EscalationModel:
+        watches.append(arguments[-1])
+        turn(model)
+        return model
+
+    monkeypatch.setattr(learning, "fine_tune", turning)
+    examples = mix(read_split(tiny_corpus, "train")[:100], [], 1, 2, 1)
     watched = read_split(tiny_corpus, "validation")[:100]
-    assert not learn(model, base, mix(turned, [], 1, 2, 1), watched, settings, tmp_path / "worse", 1)
-    for name, tensor in model.state_dict().items():
-        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
-
-
-def test_an_estimate_leaves_the_network_as_it_was(
-    tiny_bundle: Path, tiny_corpus: Path, tiny_recipe: Recipe
-) -> None:
-    model, base = read_network(tiny_bundle)
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    train = read_split(tiny_corpus, "train")
-    settings = replace(tiny_recipe.teacher, batch_size=8)
-    expected = estimate(model, base, mix(train[:100], train[100:], 0.5, 2, 1), train[:50], settings)
-    assert expected.steps == 50
-    assert expected.measurements == 12
-    assert min(expected.step, expected.measurement, expected.reading) > 0
-    assert expected.seconds == expected.steps * expected.step + 12 * expected.measurement
-    for name, tensor in model.state_dict().items():
-        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "1 seconds"), (80, "80 seconds"), (600, "10 minutes"), (7200, "2 h 00 min")],
-)
-def test_durations_are_told_to_a_person(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.fixture
-def plan(tiny_bundle: Path, tiny_corpus: Path, tiny_recipe: Recipe, tmp_path: Path) -> Plan:
-    (tmp_path / "tickets.csv").write_text("text\nhello\n", encoding="utf-8")
-    return Plan(
-        str(tmp_path / "tickets.csv"), Columns(), tiny_corpus, str(tiny_bundle), 0.5, 3, None, 1, tiny_recipe
-    )
-
-
-def test_a_run_is_bound_to_its_plan(plan: Plan, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    assert claim(plan, folder) == claim(plan, folder)
-    changes = {
-        "columns": replace(plan, columns=Columns(text="body")),
-        "--own-share": replace(plan, own_share=0.9),
-        "--seed, --split": replace(plan, seed=2, split="time"),
-        "--start": replace(plan, start="base"),
-        "--recipe": replace(plan, recipe=replace(plan.recipe, offer_recall=0.5)),
-    }
-    for names, changed in changes.items():
-        with pytest.raises(RunError) as caught:
-            claim(changed, folder)
-        assert all(name in str(caught.value).split(";")[0] for name in names.split(", "))
-    (folder / "retraining.json").write_text("{", encoding="utf-8")
-    with pytest.raises(RunError, match="damaged"):
-        claim(plan, folder)
-
-
-def test_a_run_of_a_corpus_is_not_taken_over(plan: Plan, tiny_run: Path) -> None:
-    with pytest.raises(RunError, match="run of a corpus"):
-        claim(plan, tiny_run)
-
-
-def test_sources_are_told_apart_by_their_bytes(tmp_path: Path) -> None:
-    file, folder = tmp_path / "a.csv", tmp_path / "folder"
-    file.write_text("text\nhello\n", encoding="utf-8")
-    first = source_hash(str(file))
-    file.write_text("text\nhullo\n", encoding="utf-8")
-    assert source_hash(str(file)) != first
-    folder.mkdir()
-    (folder / "part").write_bytes(b"1")
-    whole = source_hash(str(folder))
-    (folder / "part").rename(folder / "piece")
-    assert source_hash(str(folder)) != whole
-    assert source_hash("owner/name") == "owner/name"
+    assert learn(model, base, examples, watched, tiny_recipe.teacher, tmp_path, 1) == better
+    same = [torch.equal(tensor, start[name]) for name, tensor in model.state_dict().items()]
+    assert all(same) != better
+    (watch,) = watches
+    assert isinstance(watch, Watch)
+    assert watch.examples.texts == [message.text for message in watched]

@@ -3,13 +3,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.making import make_message
 from training.retraining.mixing import mix, without
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.05, 1), st.integers(1, 4), st.integers(0, 99))
 def test_own_messages_have_their_share(own: int, corpus: int, share: float, epochs: int, seed: int) -> None:
     # The labels tell apart whose a message is after its text was changed.
@@ -38,3 +39,8 @@ def test_the_mixture_repeats_with_its_seed() -> None:
 def test_held_out_texts_are_left_out_whatever_their_marks() -> None:
     messages = [make_message(0, text="Where is it?"), make_message(1, text="when  do you open")]
     assert without(messages, [make_message(2, text="Where \u200fis it?")]) == messages[1:]
+
+
+def test_without_a_corpus_own_messages_are_all_that_is_learned() -> None:
+    ours = [make_message(i, text=f"our parcel {i} is late") for i in range(20)]
+    assert len(mix(ours, [], 0.5, 2, 1)) == len(mix(ours, ours, 1, 2, 1)) == 40

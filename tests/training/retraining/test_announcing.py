@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.training.making import make_message
+from training.retraining.announcing import announce_data, announce_time, duration
+from training.retraining.estimating import Estimate
+from training.retraining.learning import Watched
+from training.tickets.own_corpus import OwnCorpus
+
+
+def test_what_is_learned_is_said_before_it_starts() -> None:
+    train = [make_message(i, complexity=None, human_requested=None) for i in range(80)]
+    splits = {"train": train, "validation": [make_message(80)], "test": [make_message(81, language="cs")]}
+    reason = "Split by group: no customer[/id] is in two splits."
+    said = StringIO()
+    own = OwnCorpus(Path("runs/mine/corpus"), splits, "group", reason, languages_given=True)
+    announce_data(own, 0.4, 3, Console(file=said, width=40))
+    assert said.getvalue().splitlines() == [
+        "82 messages (1 Czech, 81 English)",
+        f"{reason} 80 train, 1 validation, 1 test; they are in runs/mine/corpus",
+        "  complexity: no labels of yours; it keeps what the corpus teaches",
+        "  negative sentiment: 80 labels to train, 40 of them yes",
+        "  human requested: no labels of yours; it keeps what the corpus teaches",
+        "In each of 3 passes 80 of yours (40%) and 120 of the corpus are learned",
+    ]
+
+
+@pytest.mark.parametrize(("own", "whose"), [(True, "of yours no longer"), (False, "as too few of yours are")])
+def test_the_time_is_said_before_it_starts(own: bool, whose: str) -> None:
+    said = StringIO()
+    expected = Estimate(steps=300, step=2.0, measurement=10.0, measurements=12, reading=0.02)
+    announce_time(expected, Watched([make_message(0)], own), 3000, Console(file=said, width=40))
+    stops, takes = said.getvalue().splitlines()
+    assert "the loss on 1 validation messages" in stops
+    assert whose in stops
+    assert takes == (
+        "About 12 minutes on this machine for at most 300 steps of 2.00 s, and about 2 minutes to measure "
+        "and write the bundle"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "2 seconds"), (80, "80 seconds"), (600, "10 minutes"), (7200, "2 h 00 min")],
+)
+def test_durations_are_told_to_a_person(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escalate.bundle import FORMAT_VERSION, MANIFEST, seal
+from tests.training.making import make_message
+from training.corpus.messages import SPLITS, Message, corpus_hash, write_messages
+from training.errors import CorpusError, TicketsError
+from training.retraining import own_messages
+from training.retraining.own_messages import given_test_messages, known_to_others, saved_test_messages
+from training.tickets.columns import Columns
+
+
+def write_corpus(folder: Path, name: str) -> Path:
+    """Write ten messages in each split, whose texts no other corpus has."""
+    for split in SPLITS:
+        messages = [make_message(i, text=f"{name} {split} {i}") for i in range(10)]
+        write_messages(folder / split / "en.jsonl", messages)
+    return folder
+
+
+def write_bundle(folder: Path, corpus: Path, **data: Any) -> Path:
+    """Write as much of a bundle as tells what it was trained with."""
+    folder.mkdir(parents=True)
+    told = {"sha256": corpus_hash(corpus), "origin": "user", **data}
+    manifest = seal({"format": FORMAT_VERSION, "version": folder.name, "data": told})
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+def write_tickets(path: Path, texts: list[str]) -> str:
+    lines = ["text,language,complexity", *(f"{text},en,1" for text in texts)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def corpus(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's corpus, for these tests."""
+    folder = write_corpus(workplace / "data", "project")
+    monkeypatch.setattr(own_messages, "CORPUS", folder)
+    return folder
+
+
+@pytest.fixture
+def bundle(workplace: Path) -> Path:
+    """A bundle that was trained in runs/mine."""
+    return write_bundle(workplace / "mine", write_corpus(workplace / "runs" / "mine" / "corpus", "mine"))
+
+
+def texts(messages: list[Message]) -> set[str]:
+    return {message.text for message in messages}
+
+
+@pytest.mark.parametrize("run", [None, Path("runs/mine")])
+def test_the_test_split_that_was_kept_is_found(bundle: Path, run: Path | None) -> None:
+    found = saved_test_messages(bundle, run)
+    assert texts(found.messages) == {f"mine test {i}" for i in range(10)}
+    assert texts(found.train) == {f"mine train {i}" for i in range(10)}
+    assert found.notes == ()
+
+
+def test_another_run_is_taken_with_a_warning(bundle: Path, workplace: Path) -> None:
+    write_corpus(workplace / "runs" / "other" / "corpus", "other")
+    found = saved_test_messages(bundle, Path("runs/other"))
+    assert texts(found.messages) == {f"other test {i}" for i in range(10)}
+    (note,) = found.notes
+    assert note.startswith("The new model was not trained in runs/other")
+
+
+def test_a_run_that_is_lost_or_holds_nothing_is_named(bundle: Path, workplace: Path) -> None:
+    with pytest.raises(CorpusError, match="runs/none holds no messages"):
+        saved_test_messages(bundle, Path("runs/none"))
+    (workplace / "runs").rename(workplace / "elsewhere")
+    with pytest.raises(
+        CorpusError, match=r"not in runs/; name its run with --run, or other tickets with --data"
+    ):
+        saved_test_messages(bundle, None)
+
+
+def test_given_messages_that_were_learned_are_left_out(bundle: Path, workplace: Path) -> None:
+    learned = ["mine train 1", "MINE  train 2", "mine validation 3"]
+    source = write_tickets(workplace / "tickets.csv", [*learned, "mine test 4", "a new one"])
+    found = given_test_messages(bundle, source, Columns(), None)
+    assert texts(found.messages) == {"mine test 4", "a new one"}
+    assert found.notes == ("3 of 5 messages are left out: this model learned them.",)
+    assert texts(found.train) == {f"mine train {i}" for i in range(10)}
+    source = write_tickets(workplace / "tickets.csv", learned)
+    with pytest.raises(TicketsError, match="learned all 3 messages"):
+        given_test_messages(bundle, source, Columns(), None)
+
+
+def test_without_its_run_a_model_may_have_learned_anything(bundle: Path, workplace: Path) -> None:
+    (workplace / "runs").rename(workplace / "elsewhere")
+    source = write_tickets(workplace / "tickets.csv", ["mine train 1", "a new one"])
+    found = given_test_messages(bundle, source, Columns(), None)
+    assert len(found.messages) == 2
+    assert "may have learned some of these" in found.notes[0]
+    found = given_test_messages(bundle, source, Columns(), Path("elsewhere/mine"))
+    assert texts(found.messages) == {"a new one"}
+
+
+def test_who_else_knows_the_messages_is_said(bundle: Path, workplace: Path, corpus: Path) -> None:
+    messages = [
+        make_message(i, text=text) for i, text in enumerate(["a new one", "mine train 1", "Mine train 2"])
+    ]
+    project = make_message(9, text="project validation 3")
+    assert list(known_to_others(messages, None)) == []
+    assert list(known_to_others([*messages, project], None)) == [
+        "1 of these messages are in the project's corpus: the released model knows them."
+    ]
+    assert list(known_to_others(messages, bundle)) == [
+        "2 of these messages were learned by the old model: it looks better than it is."
+    ]
+    released = write_bundle(workplace / "earlier", corpus, origin="project")
+    assert list(known_to_others(messages, released)) == []
+    (workplace / "runs").rename(workplace / "elsewhere")
+    (note,) = known_to_others(messages, bundle)
+    assert note.startswith("The training messages of the old model are not to be found")

@@ -1,0 +1,82 @@
+"""What a retraining says before it starts: what it learns from, and how long it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from rich.console import Console
+
+from escalate.bundle import LANGUAGE_CLASSES
+from escalate.policy import OUTPUTS
+from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
+from training.printing import say
+from training.retraining.estimating import Estimate
+from training.retraining.learning import Watched
+from training.retraining.mixing import corpus_messages
+from training.tickets.own_corpus import OwnCorpus
+
+_SECONDS_TO_WRITE: Final = 60
+"""Quantising, loading models and fitting simple ones, whatever the number of messages."""
+
+
+def announce_data(own: OwnCorpus, own_share: float, epochs: int, console: Console) -> None:
+    """Say what the own messages hold, how they are split, and how many of the corpus stand beside them.
+
+    Args:
+        own: The own messages.
+        own_share: Share of own messages in what is learned, above 0 to 1.
+        epochs: Passes over the own messages.
+        console: Where to say it.
+    """
+    every = [message for messages in own.splits.values() for message in messages]
+    languages = Counter(message.language for message in every)
+    counts = ", ".join(f"{languages[n]:,} {LANGUAGE_NAMES[n]}" for n in LANGUAGE_CLASSES if languages[n])
+    sizes = ", ".join(f"{len(messages):,} {name}" for name, messages in own.splits.items())
+    say(console, f"{len(every):,} messages ({counts})")
+    say(console, f"{own.reason} {sizes}; they are in {own.folder}")
+    train = own.splits["train"]
+    for output in OUTPUTS:
+        labels = [label for message in train if (label := message.label(output)) is not None]
+        known = f"{len(labels):,} labels to train, {sum(labels):,} of them yes"
+        if not labels:
+            known = "no labels of yours; it keeps what the corpus teaches"
+        say(console, f"  {OUTPUT_NAMES[output]}: {known}")
+    beside = corpus_messages(len(train), own_share)
+    say(
+        console,
+        f"In each of {epochs} passes {len(train):,} of yours ({own_share:.0%}) and {beside:,} of the corpus "
+        "are learned",
+    )
+
+
+def announce_time(expected: Estimate, watched: Watched, read: int, console: Console) -> None:
+    """Say what early stopping goes by, and how long it all takes.
+
+    Args:
+        expected: The estimate of the training.
+        watched: What early stopping goes by.
+        read: How many messages are read one by one after the training.
+        console: Where to say it.
+    """
+    whose = "of yours" if watched.own else "of the corpus, as too few of yours are labelled,"
+    say(
+        console,
+        f"Training stops early when the loss on {len(watched.messages):,} validation messages {whose} "
+        "no longer falls",
+    )
+    after = _SECONDS_TO_WRITE + read * expected.reading
+    say(
+        console,
+        f"About {duration(expected.seconds)} on this machine for at most {expected.steps:,} steps of "
+        f"{expected.step:.2f} s, and about {duration(after)} to measure and write the bundle",
+        "bold",
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for a person."""
+    if seconds < 90:
+        return f"{max(2, round(seconds))} seconds"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

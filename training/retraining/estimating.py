@@ -1,0 +1,152 @@
+"""How long a training will take on this machine, measured before it starts."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import numpy as np
+import torch
+
+from escalate.policy import OUTPUTS
+from training.corpus.messages import Message
+from training.fitting.examples import (
+    ExampleDataset,
+    Examples,
+    collate,
+    examples_of,
+    special_id,
+    token_ids,
+)
+from training.fitting.fine_tuning import has_bf16
+from training.fitting.losses import LossWeights, loss_of
+from training.fitting.recipe import StageSettings
+from training.network.base_encoder import BaseEncoder
+from training.network.model import EscalationModel
+from training.retraining.learning import step_count, steps_between, watched_loss
+
+_TIMED_STEPS: Final = 5
+_TIMED_WATCHED: Final = 64
+_TIMED_SINGLES: Final = 8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a training takes on this machine.
+
+    Attributes:
+        steps: Steps of the whole training, if it is not stopped early.
+        step: Seconds of a step.
+        measurement: Seconds of a measurement of the validation loss.
+        measurements: How often that is measured.
+        reading: Seconds to read one message alone, as export and evaluation do.
+    """
+
+    steps: int
+    step: float
+    measurement: float
+    measurements: int
+    reading: float
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the whole training."""
+        return self.steps * self.step + self.measurements * self.measurement
+
+
+def estimate(
+    model: EscalationModel,
+    base: BaseEncoder,
+    examples: Examples,
+    watched: Sequence[Message],
+    settings: StageSettings,
+) -> Estimate:
+    """Time some steps on a copy of the network, and the reading of some messages.
+
+    Args:
+        model: The network to start from; it is left as it is.
+        base: Its encoder, for the tokenizer.
+        examples: What is to be learned, at least one.
+        watched: Messages that early stopping goes by, at least one.
+        settings: Settings of the training.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    copied = copy.deepcopy(model).to(device)
+    weights = LossWeights(positive=(1.0,) * len(OUTPUTS))
+    seconds = _timed_steps(copied, _typical_batches(base, examples, settings), weights)
+    steps = step_count(examples, settings)
+    return Estimate(
+        steps=steps,
+        # The first step also prepares memory.
+        step=float(np.mean(seconds[1:])),
+        measurement=_timed_loss(copied, base, watched, settings, weights),
+        # Besides those in between, the losses before and after are measured.
+        measurements=steps // steps_between(steps) + 2,
+        reading=_timed_reading(copied, base, examples, settings),
+    )
+
+
+def _timed_steps(
+    model: EscalationModel, batches: Sequence[dict[str, torch.Tensor]], weights: LossWeights
+) -> list[float]:
+    """Return the seconds of a step on each batch; at a rate of 0 the weights stay as they are."""
+    device = next(model.parameters()).device
+    model.train().freeze_embeddings()
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(learned, lr=0.0)
+    seconds = []
+    for batch in batches:
+        begin = time.perf_counter()
+        inputs = {name: part.to(device) for name, part in batch.items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16()):
+            logits = model(inputs["input_ids"], inputs["attention_mask"])
+        loss_of(type(logits)(*(part.float() for part in logits)), inputs, weights).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        seconds.append(time.perf_counter() - begin)
+    return seconds
+
+
+def _typical_batches(
+    base: BaseEncoder, examples: Examples, settings: StageSettings
+) -> list[dict[str, torch.Tensor]]:
+    """Return batches of alike length, as training makes them, from short to long, the first one twice."""
+    dataset = ExampleDataset(examples, base.tokenizer, settings.max_tokens)
+    order = sorted(range(len(dataset)), key=lambda i: len(dataset.ids[i]))
+    places = np.linspace(0, 1, 2 * _TIMED_STEPS + 1)[1::2]
+    starts = [round(place * max(0, len(order) - settings.batch_size)) for place in places]
+    pad = special_id(base.tokenizer, "<pad>")
+    batches = [
+        collate([dataset[i] for i in order[start : start + settings.batch_size]], pad) for start in starts
+    ]
+    return [batches[0], *batches]
+
+
+def _timed_loss(
+    model: EscalationModel,
+    base: BaseEncoder,
+    watched: Sequence[Message],
+    settings: StageSettings,
+    weights: LossWeights,
+) -> float:
+    some = watched[:_TIMED_WATCHED]
+    begin = time.perf_counter()
+    watched_loss(model, base, examples_of(some), settings, weights)
+    return (time.perf_counter() - begin) * len(watched) / len(some)
+
+
+def _timed_reading(
+    model: EscalationModel, base: BaseEncoder, examples: Examples, settings: StageSettings
+) -> float:
+    device = next(model.parameters()).device
+    some = Random(1).sample(examples.texts, min(_TIMED_SINGLES, len(examples)))
+    begin = time.perf_counter()
+    with torch.inference_mode():
+        for ids in token_ids(base.tokenizer, some, settings.max_tokens):
+            row = torch.tensor([ids], device=device)
+            model(row, torch.ones_like(row))
+    return (time.perf_counter() - begin) / len(some)

@@ -1,0 +1,136 @@
+"""Own messages to compare models on, and which model may have learned some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from escalate.bundle import read_manifest
+from escalate.text import normalise
+from training.bundle.model_card import PROJECT
+from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
+from training.errors import CorpusError, TicketsError
+from training.tickets.columns import Columns
+from training.tickets.own_corpus import FOLDER, find_own_corpus
+from training.tickets.reading import read_tickets
+
+
+@dataclass(frozen=True)
+class OwnMessages:
+    """Messages to compare models on.
+
+    Attributes:
+        messages: The messages.
+        train: Own messages that simple models learn from beside the corpus.
+        name: What they are, for a person.
+        notes: What a reader should know of them, a sentence each.
+    """
+
+    messages: list[Message]
+    train: list[Message]
+    name: str
+    notes: tuple[str, ...]
+
+
+def saved_test_messages(bundle: Path, run: Path | None) -> OwnMessages:
+    """Return the test split that the training of a bundle kept out.
+
+    Args:
+        bundle: The bundle.
+        run: Its run, or None to look for it in ``runs``.
+
+    Raises:
+        CorpusError: The run is not to be found.
+    """
+    folder, notes = _training_messages(bundle, run)
+    if folder is None:
+        raise CorpusError(
+            f"the messages that {bundle} was trained with are not in runs/; name its run with --run, "
+            "or other tickets with --data"
+        )
+    test = read_split(folder, "test")
+    return OwnMessages(test, read_split(folder, "train"), f"the test split in {folder}", notes)
+
+
+def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path | None) -> OwnMessages:
+    """Read tickets to compare models on; those that the bundle learned are left out.
+
+    Args:
+        bundle: The bundle.
+        source: The tickets.
+        columns: Which column of them holds what.
+        run: The bundle's run, or None to look for it in ``runs``.
+
+    Raises:
+        CorpusError: ``run`` has no messages.
+        TicketsError: The tickets cannot be read, or the bundle learned all of them.
+    """
+    folder, notes = _training_messages(bundle, run)
+    messages = read_tickets(source, columns).messages
+    if folder is None:
+        note = (
+            "The training messages of the new model are not to be found: it may have learned some of these."
+        )
+        return OwnMessages(list(messages), [], source, (note,))
+    learned = _learned_texts(folder)
+    test = [message for message in messages if normalise(message.text) not in learned]
+    if not test:
+        raise TicketsError(
+            f"the model learned all {len(messages):,} messages of {source}; leave --data out to "
+            "take the test split that its training kept"
+        )
+    if left := len(messages) - len(test):
+        count = f"{left:,} of {len(messages):,}"
+        notes = (f"{count} messages are left out: this model learned them.", *notes)
+    return OwnMessages(test, read_split(folder, "train"), source, notes)
+
+
+def known_to_others(messages: Sequence[Message], against: Path | None) -> Iterator[str]:
+    """Yield a sentence on each model that learned some of the messages, so that it looks too good on them.
+
+    Args:
+        messages: The messages.
+        against: The other model, or None for the released one.
+
+    Raises:
+        BundleError: The other model cannot be read.
+    """
+    if count := _count(messages, CORPUS):
+        yield f"{count:,} of these messages are in the project's corpus: the released model knows them."
+    if against is None:
+        return
+    manifest = read_manifest(against)
+    if manifest["data"].get("origin", PROJECT) == PROJECT:
+        return
+    folder = find_own_corpus(against, manifest)
+    if folder is None:
+        yield "The training messages of the old model are not to be found: it may have learned some of these."
+    elif count := _count(messages, folder):
+        yield f"{count:,} of these messages were learned by the old model: it looks better than it is."
+
+
+def _training_messages(bundle: Path, run: Path | None) -> tuple[Path | None, tuple[str, ...]]:
+    """Return where the messages lie that a bundle was trained with, and what to know of them."""
+    manifest = read_manifest(bundle)
+    if run is None:
+        return find_own_corpus(bundle, manifest), ()
+    folder = run / FOLDER
+    if not folder.is_dir():
+        raise CorpusError(
+            f"{run} holds no messages of a training on own tickets; name another run with --run, "
+            "or other tickets with --data"
+        )
+    if corpus_hash(folder) == manifest["data"]["sha256"]:
+        return folder, ()
+    return folder, (f"The new model was not trained in {run}: it may have learned some of these messages.",)
+
+
+def _learned_texts(folder: Path) -> set[str]:
+    """Return the texts that a model learned, was stopped by or calibrated with."""
+    return {normalise(m.text) for split in ("train", "validation") for m in read_split(folder, split)}
+
+
+def _count(messages: Sequence[Message], corpus: Path) -> int:
+    texts = _learned_texts(corpus)
+    return sum(normalise(message.text) in texts for message in messages)
