@@ -54,7 +54,7 @@ wheel-test: $(VENV)/development ## build sdist and wheel, install the wheel alon
 validate: $(VENV)/development ## check the corpus in data/
 	$(TRAINING) validate data
 
-train: $(VENV)/development ## rebuild the released model from data/ into runs/ (resumable)
+train: $(VENV)/development ## train a model on data/ by the recipe into runs/ (resumable)
 	$(TRAINING) train --run $(RUN)
 	$(TRAINING) export --run $(RUN)
 	$(TRAINING) evaluate --model $(RUN)/bundle
