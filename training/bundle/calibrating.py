@@ -68,10 +68,11 @@ def rows_to_fit(labels: Labels, rows: Rows, preferred: Rows | None) -> Rows:
         rows: Messages to choose from, same shape.
         preferred: Messages that are to count alone, same shape, or None for all.
     """
-    known = rows & ~np.isnan(labels)
+    known: Rows = rows & ~np.isnan(labels)
     if preferred is None or not enough(labels[known & preferred]):
         return known
-    return known & preferred
+    chosen: Rows = known & preferred
+    return chosen
 
 
 def _fit(logits: Array, labels: Labels, rows: Rows, preferred: Rows | None) -> tuple[float, float] | None:

@@ -12,7 +12,7 @@ from training.bundle.bundling import Origin, draft_bundle, refuse_other_folder, 
 from training.bundle.model_card import PROJECT, USER
 from training.bundle.parity import compare_forms
 from training.bundle.reading import labels_of
-from training.corpus.messages import CORPUS, SPLITS, Message, corpus_hash, read_split
+from training.corpus.messages import SPLITS, Message, corpus_hash, is_project, read_split
 from training.errors import ExportError, RunError
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.metrics import by_language
@@ -110,7 +110,7 @@ def moved_decisions(parity: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 def _describe(corpus: Path, splits: Mapping[str, Sequence[Message]]) -> dict[str, Any]:
     """Return what a manifest says of the training data."""
-    project = corpus.resolve() == CORPUS
+    project = is_project(corpus)
     return {
         "origin": PROJECT if project else USER,
         "sha256": corpus_hash(corpus),

@@ -22,6 +22,11 @@ USER: Final = "user"
 """Whose the training data are: ``data.origin`` of a manifest."""
 
 
+def trained_by_project(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether a model learned from the project's corpus alone; the first one did not record it."""
+    return bool(manifest["data"].get("origin", PROJECT) == PROJECT)
+
+
 def model_card(manifest: Mapping[str, Any]) -> str:
     """Return the model card as Markdown.
 

@@ -19,6 +19,9 @@ RUN: Final = Path("runs/default")
 KINDS: Final = "a CSV, JSON-lines or Parquet file, a folder that `datasets` reads, or a hub id"
 """What own tickets can be in."""
 
+OWN_TICKETS: Final = "Your own tickets"
+"""Panel of a command's help with the options for them."""
+
 FolderArgument = Annotated[Path, typer.Argument(help="Folder of the corpus.", show_default="data")]
 CorpusOption = Annotated[
     Path, typer.Option("--corpus", help="Folder with train, validation and test.", show_default="data")

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from training.commands.common import KINDS, FolderArgument, or_exit
-from training.corpus.messages import CORPUS, SPLITS, read_messages
+from training.corpus.messages import CORPUS, SPLITS, is_project, read_messages
 from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
@@ -102,7 +102,7 @@ def _report_on_corpus(folder: Path, targets: bool | None, held_out: Path | None)
     from training.corpus import validation
     from training.corpus.targets import Targets
 
-    strict = folder.resolve() == CORPUS if targets is None else targets
+    strict = is_project(folder) if targets is None else targets
     other = validation.HELD_OUT if held_out is None and validation.HELD_OUT.is_dir() else held_out
     report = validation.check_corpus(folder, Targets() if strict else None, other)
     validation.print_report(report, Console())

@@ -9,13 +9,11 @@ import typer
 from rich.console import Console
 
 from escalate.bundle import read_manifest, released_bundle
-from training.commands.common import KINDS, ModelOption, or_exit
+from training.commands.common import KINDS, OWN_TICKETS, ModelOption, or_exit
 from training.corpus.messages import CORPUS
 from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
-
-_OWN = "Your own tickets"
 
 
 @takes_columns
@@ -34,7 +32,7 @@ def evaluate(
         typer.Option(
             help=f"Own labelled tickets to compare on: {KINDS}.",
             show_default="the test split of --run",
-            rich_help_panel=_OWN,
+            rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
     run: Annotated[
@@ -43,12 +41,14 @@ def evaluate(
             "--run",
             help="Run that trained the model.",
             show_default="the one in runs/ with its messages",
-            rich_help_panel=_OWN,
+            rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(help="Bundle to compare with.", show_default="the released model", rich_help_panel=_OWN),
+        typer.Option(
+            help="Bundle to compare with.", show_default="the released model", rich_help_panel=OWN_TICKETS
+        ),
     ] = None,
     out: Annotated[
         Path | None,

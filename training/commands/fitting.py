@@ -9,15 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.commands.common import KINDS, RUN, CorpusOption, RecipeOption, or_exit
+from training.commands.common import KINDS, OWN_TICKETS, RUN, CorpusOption, RecipeOption, or_exit
 from training.corpus.messages import CORPUS
 from training.fitting.recipe import RECIPE, read_recipe
 from training.printing import say
 from training.retraining.plan import BASE, EPOCHS, OWN_SHARE, SEED, SHIPPED, Plan
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
-
-_OWN = "Your own tickets"
 
 
 @takes_columns
@@ -31,7 +29,7 @@ def train(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the new bundle, such as models/mine.", rich_help_panel=_OWN),
+        typer.Option(help="Folder of the new bundle, such as models/mine.", rich_help_panel=OWN_TICKETS),
     ] = None,
     run: Annotated[
         Path | None,
@@ -49,7 +47,7 @@ def train(
             metavar=f"{SHIPPED}|{BASE}|FOLDER",
             help="What training goes on from: the shipped model, the base encoder, or a bundle.",
             show_default=SHIPPED,
-            rich_help_panel=_OWN,
+            rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
     own_share: Annotated[
@@ -57,7 +55,7 @@ def train(
         typer.Option(
             help="Share of your messages in what is learned; the rest is the corpus (1 for none of it).",
             show_default=str(OWN_SHARE),
-            rich_help_panel=_OWN,
+            rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
     epochs: Annotated[
@@ -65,7 +63,7 @@ def train(
         typer.Option(
             help="Passes over your messages, if it does not stop earlier.",
             show_default=str(EPOCHS),
-            rich_help_panel=_OWN,
+            rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
     split: Annotated[
@@ -74,13 +72,13 @@ def train(
             metavar="group|time|random",
             help="How your messages are split into train, validation and test.",
             show_default="group where there is a column, else time, else random",
-            rich_help_panel=_OWN,
+            rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Seed of split, mixture and training.", show_default=str(SEED), rich_help_panel=_OWN
+            help="Seed of split, mixture and training.", show_default=str(SEED), rich_help_panel=OWN_TICKETS
         ),
     ] = None,
     version: Annotated[
@@ -88,7 +86,7 @@ def train(
         typer.Option(
             help="Version of the new model.",
             show_default="name of --out and today, mine-20310203",
-            rich_help_panel=_OWN,
+            rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
     *,

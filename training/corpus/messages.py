@@ -174,6 +174,11 @@ def load_corpus(folder: Path = CORPUS) -> DatasetDict:
     return DatasetDict({split: Dataset.from_list(list(rows(split)), features=features) for split in SPLITS})
 
 
+def is_project(folder: Path) -> bool:
+    """Tell whether a corpus is the project's own: written for everybody to read, under its own licence."""
+    return folder.resolve() == CORPUS
+
+
 def corpus_hash(folder: Path = CORPUS) -> str:
     """Return the SHA-256 over names and bytes of all corpus files, in a fixed order."""
     digest = hashlib.sha256()

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.cluster.hierarchy import DisjointSet
 
 from escalate.policy import OUTPUTS
@@ -58,7 +59,8 @@ def split(messages: Sequence[Message], seed: int, trials: int = TRIALS) -> dict[
     sizes = profiles[:, 0]
     whole = profiles.sum(0)
     random = Random(seed)
-    best, best_score = np.zeros(len(parts), dtype=int), np.inf
+    best: npt.NDArray[Any] = np.zeros(len(parts), dtype=int)
+    best_score = np.inf
     for _ in range(trials):
         assignment = _assign(sizes, random)
         score = 0.0
@@ -90,7 +92,7 @@ def write_splits(messages: Sequence[Message], folder: Path, seed: int) -> None:
             write_messages(folder / name / f"{language}.jsonl", part)
 
 
-def _assign(sizes: np.ndarray, random: Random) -> np.ndarray:
+def _assign(sizes: npt.NDArray[Any], random: Random) -> npt.NDArray[Any]:
     order = list(range(len(sizes)))
     random.shuffle(order)
     assignment = np.zeros(len(sizes), dtype=int)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from escalate import Classifier
 from escalate.version import __version__
-from training.corpus.messages import CORPUS, corpus_hash, read_split
+from training.corpus.messages import corpus_hash, is_project, read_split
 from training.errors import CorpusError
 from training.evaluation.answers import Answers, answer, evaluate, hand_off_curve, policy_points
 from training.evaluation.figures import draw
@@ -49,7 +49,7 @@ def write_report(bundle: Path, corpus: Path, folder: Path, seed: int = SEED) -> 
     numbers = measure(classifier, answers, corpus_hash(corpus), seed)
     figures = draw(answers, numbers["hand_off_curve"], numbers["policy"])
     # Only the project's own messages are written to be read by everybody.
-    texts = {m.id: m.text for m in messages} if corpus.resolve() == CORPUS else {}
+    texts = {m.id: m.text for m in messages} if is_project(corpus) else {}
     text = report_text(numbers, list(figures), texts)
     return write_report_files(folder, NAME, text, numbers, figures)
 

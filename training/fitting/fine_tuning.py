@@ -95,7 +95,7 @@ def fine_tune(
     model.freeze_embeddings()
     on_cpu = not torch.cuda.is_available()
     pad = special_id(tokenizer, "<pad>")
-    steps = -(-len(examples) // settings.batch_size)
+    steps = step_count(examples, settings)
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,
@@ -140,6 +140,11 @@ def fine_tune(
     trainer.weights = weights
     trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder))
     return model.eval()
+
+
+def step_count(examples: Examples, settings: StageSettings) -> int:
+    """Return the steps of a training on examples that is not stopped early."""
+    return -(-len(examples) // settings.batch_size)
 
 
 def _last_whole_checkpoint(folder: Path) -> str | None:

@@ -209,7 +209,8 @@ def mistakes(needs: Needs) -> tuple[Array, Array, Array]:
 def _steps(needs: Needs) -> Array:
     """Return, rising, every threshold at which one message more is left to the bot, and 1."""
     finite = needs.need[np.isfinite(needs.need)]
-    return np.unique(np.append(finite, 1.0))
+    steps: Array = np.unique(np.append(finite, 1.0))
+    return steps
 
 
 def _below(need: Array, thresholds: Array) -> Array:

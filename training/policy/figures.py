@@ -122,7 +122,8 @@ def _reached(ordered: Array, thresholds: Array) -> Array:
 
 def _thinned(count: int) -> Array:
     """Return at most _MOST_POINTS places among ``count``, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).astype(int))
+    places: Array = np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).astype(int))
+    return places
 
 
 def _mark(axes: Axes, language: str, needs: Needs, handed: Array, *, filled: bool) -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import false_discovery_control, mannwhitneyu
 
 from escalate.policy import OUTPUTS
@@ -169,12 +170,12 @@ def guesses(labels: Array, probabilities: Array) -> bool:
     return bool(mannwhitneyu(positive, negative, alternative="greater").pvalue > GUESSING)
 
 
-def _right(found: np.ndarray) -> np.ndarray:
-    right: np.ndarray = (found[:, 0] + found[:, 3]) > 0
+def _right(found: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    right: npt.NDArray[Any] = (found[:, 0] + found[:, 3]) > 0
     return right
 
 
-def _worse(candidate: Answers, shipped: Answers, name: str, rows: np.ndarray) -> tuple[int, ...]:
+def _worse(candidate: Answers, shipped: Answers, name: str, rows: npt.NDArray[Any]) -> tuple[int, ...]:
     if name not in OUTPUTS:
         return tuple(rows.tolist())
     column = OUTPUTS.index(name)

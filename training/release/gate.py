@@ -19,7 +19,7 @@ from rich.text import Text
 from escalate import Classifier
 from escalate.bundle import LANGUAGE_CLASSES, MANIFEST, read_manifest, released_bundle
 from escalate.errors import BundleError
-from training.bundle.model_card import PROJECT
+from training.bundle.model_card import trained_by_project
 from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
 from training.errors import CorpusError, ReleaseError
 from training.evaluation.answers import Answers, answer
@@ -111,7 +111,7 @@ def corpus_to_judge_by(candidate: Path) -> Path:
         CorpusError: It was trained with own messages that are not to be found.
     """
     manifest = read_manifest(candidate)
-    if manifest["data"].get("origin", PROJECT) == PROJECT:
+    if trained_by_project(manifest):
         return CORPUS
     found = find_own_corpus(candidate, manifest)
     if found is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from escalate import Classifier
 from escalate.errors import BundleError
@@ -84,7 +85,7 @@ def _thresholds(policy: Policy, language: str) -> list[tuple[int, float]]:
     return [(i, value) for i, value in values if value is not None]
 
 
-def _nearest(distances: np.ndarray) -> Iterator[int]:
+def _nearest(distances: npt.NDArray[Any]) -> Iterator[int]:
     """Yield the positions of the smallest positive and of the largest negative distance."""
     for side in (1, -1):
         away = np.where(side * distances > 0, side * distances, np.inf)

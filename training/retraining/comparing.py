@@ -20,7 +20,7 @@ from training.evaluation.baselines import BASELINES, MOST_LEARNED
 from training.evaluation.metrics import by_language
 from training.evaluation.resampling import SEED
 from training.retraining.findings import Finding, judge
-from training.retraining.mixing import without
+from training.retraining.mixing import at_most, without
 from training.retraining.own_messages import OwnMessages, known_to_others
 from training.retraining.verdict import beside_simple, guessing, verdict
 
@@ -105,7 +105,6 @@ def _labelled(message: Message) -> bool:
 
 def _simple_answers(train: Sequence[Message], test: Sequence[Message]) -> dict[str, Array]:
     """Return the probabilities of simple models, shape (test, 3), by their names."""
-    learned = [message for message in train if message.language in LANGUAGES]
-    if len(learned) > MOST_LEARNED:
-        learned = Random(SEED).sample(learned, MOST_LEARNED)
+    judged = [message for message in train if message.language in LANGUAGES]
+    learned = at_most(judged, MOST_LEARNED, Random(SEED))
     return {name: baseline(learned, test) for name, baseline in BASELINES.items()}

@@ -18,11 +18,12 @@ from training.bundle.bundling import Draft, Origin, draft_bundle, write_bundle
 from training.bundle.export import CORPUS_LICENCE, USER_LICENCE, moved_decisions, require_same_network
 from training.bundle.model_card import USER
 from training.bundle.parity import compare_forms
-from training.corpus.messages import CORPUS, Message, corpus_hash
+from training.corpus.messages import Message, corpus_hash, is_project
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.baselines import MOST_LEARNED
 from training.fitting.recipe import Recipe
 from training.printing import say
+from training.retraining.mixing import at_most
 from training.retraining.plan import Plan
 from training.retraining.retrain import Trained
 
@@ -76,7 +77,7 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
 def _parity(trained: Trained, draft: Draft, random: Random) -> dict[str, dict[str, Any]]:
     """Return how alike the forms of the network answer; decisions that quantising moves are only told."""
     test = trained.own.splits["test"]
-    parity = compare_forms(trained.model, trained.base, draft, _some(test, _COMPARED, random))
+    parity = compare_forms(trained.model, trained.base, draft, at_most(test, _COMPARED, random))
     require_same_network(parity)
     counts = Counter(message.language for message in test)
     enough = {language: values for language, values in parity.items() if counts[language] >= _ENOUGH}
@@ -88,7 +89,7 @@ def _parity(trained: Trained, draft: Draft, random: Random) -> dict[str, dict[st
 def _measure(trained: Trained, draft: Draft, version: str, random: Random) -> dict[str, Any]:
     """Return the metrics of the new model on the own test split, with those of others as baselines."""
     own = trained.own.splits
-    learned = _some([*own["train"], *trained.corpus["train"]], MOST_LEARNED, random)
+    learned = at_most([*own["train"], *trained.corpus["train"]], MOST_LEARNED, random)
     return {
         **evaluate(answer(Classifier(draft.bundle(version)), own["test"])),
         "baselines": {
@@ -113,10 +114,6 @@ def _identity(bundle: Path | None) -> dict[str, str] | None:
     return {"version": manifest["version"], "checksum": manifest["checksum"]}
 
 
-def _some(messages: Sequence[Message], most: int, random: Random) -> list[Message]:
-    return random.sample(messages, most) if len(messages) > most else list(messages)
-
-
 def _describe(trained: Trained, plan: Plan, draft: Draft) -> dict[str, Any]:
     """Return what the manifest says of the training data; file names and texts are the user's secret."""
     own = trained.own
@@ -135,7 +132,7 @@ def _describe(trained: Trained, plan: Plan, draft: Draft) -> dict[str, Any]:
         data["corpus"] = {
             "sha256": corpus_hash(plan.corpus),
             "messages": {name: len(messages) for name, messages in trained.corpus.items()},
-            "licence": CORPUS_LICENCE if plan.corpus.resolve() == CORPUS else USER_LICENCE,
+            "licence": CORPUS_LICENCE if is_project(plan.corpus) else USER_LICENCE,
         }
     return data
 

@@ -14,7 +14,7 @@ import torch
 from escalate.policy import LANGUAGES, OUTPUTS
 from training.corpus.messages import Message
 from training.fitting.examples import Examples, examples_of
-from training.fitting.fine_tuning import Watch, fine_tune, run
+from training.fitting.fine_tuning import Watch, fine_tune, run, step_count
 from training.fitting.losses import LossWeights, loss_of, positive_weights
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
@@ -50,11 +50,6 @@ def choose_watched(own: Sequence[Message], corpus: Sequence[Message], seed: int)
     enough = len(labelled) >= FEWEST_TO_WATCH or not corpus
     chosen = labelled if enough else [m for m in corpus if m.language in LANGUAGES]
     return Watched(Random(seed).sample(chosen, min(MOST_TO_WATCH, len(chosen))), enough)
-
-
-def step_count(examples: Examples, settings: StageSettings) -> int:
-    """Return the steps of a training on examples that is not stopped early."""
-    return -(-len(examples) // settings.batch_size)
 
 
 def steps_between(steps: int) -> int:

@@ -48,6 +48,11 @@ def _passes(messages: Sequence[Message], count: int, random: Random) -> Iterator
         first = False
 
 
+def at_most(messages: Sequence[Message], most: int, random: Random) -> list[Message]:
+    """Return all messages, or a random part of so many where there are more."""
+    return random.sample(messages, most) if len(messages) > most else list(messages)
+
+
 def without(messages: Sequence[Message], held_out: Sequence[Message]) -> list[Message]:
     """Return the messages whose text is not that of a held-out one."""
     texts = {normalise(message.text) for message in held_out}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from escalate.bundle import read_manifest
 from escalate.text import normalise
-from training.bundle.model_card import PROJECT
+from training.bundle.model_card import trained_by_project
 from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
 from training.errors import CorpusError, TicketsError
 from training.tickets.columns import Columns
@@ -101,7 +101,7 @@ def known_to_others(messages: Sequence[Message], against: Path | None) -> Iterat
     if against is None:
         return
     manifest = read_manifest(against)
-    if manifest["data"].get("origin", PROJECT) == PROJECT:
+    if trained_by_project(manifest):
         return
     folder = find_own_corpus(against, manifest)
     if folder is None:

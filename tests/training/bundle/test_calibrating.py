@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +15,7 @@ from training.errors import ExportError
 from training.evaluation.metrics import calibration_error
 
 
-def logits_and_labels(seed: int, count: int = 4000) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def logits_and_labels(seed: int, count: int = 4000) -> tuple[npt.NDArray[Any], npt.NDArray[Any], list[str]]:
     random = np.random.default_rng(seed)
     probabilities = random.uniform(0.02, 0.98, (count, 3))
     labels = (random.uniform(size=(count, 3)) < probabilities).astype(np.float32)

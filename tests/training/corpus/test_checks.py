@@ -149,7 +149,7 @@ def test_targets_are_for_the_projects_corpus_only(tmp_path: Path, monkeypatch: p
     code, output = validate(folder, "--targets")
     assert code == 1
     assert "error: he: 40 messages; at least 3,000 are wanted" in output
-    monkeypatch.setattr("training.commands.corpus.CORPUS", folder.resolve())
+    monkeypatch.setattr("training.corpus.messages.CORPUS", folder.resolve())
     assert validate(folder)[0] == 1
     assert validate(folder, "--no-targets")[0] == 0
 

@@ -160,7 +160,7 @@ def test_mistakes_quote_the_projects_own_messages_alone(
     assert "### Mistakes in Czech" in own
     assert "| cs-0 |" in own or "| cs-1 |" in own
     assert text not in own
-    monkeypatch.setattr("training.evaluation.report.CORPUS", corpus.resolve())
+    monkeypatch.setattr("training.corpus.messages.CORPUS", corpus.resolve())
     quoted, same_numbers = report_files(tmp_path / "quoted")
     assert f"\u2068{text}\u2069 |" in quoted
     assert "| cs-0 |" not in quoted

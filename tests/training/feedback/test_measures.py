@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ RANDOM = np.random.default_rng(4)
 TIMES = st.lists(st.datetimes(datetime(1999, 1, 1), datetime(2035, 1, 1)), min_size=1, max_size=40)
 
 
-def make_verdicts(expected: np.ndarray, should: np.ndarray) -> Verdicts:
+def make_verdicts(expected: npt.NDArray[Any], should: npt.NDArray[Any]) -> Verdicts:
     probabilities = np.stack([expected, *np.zeros((2, len(expected)))], axis=1)
     return Verdicts(
         messages=[make_message(i, group=None) for i in range(len(expected))],

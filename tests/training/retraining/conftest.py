@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.training.retraining.making import write_recipe
 from training.corpus.messages import read_split
 from training.fitting.recipe import Recipe
 
@@ -19,15 +20,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def recipe_file(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny recipe as TOML, with a rate high enough for a random encoder."""
-    data = tiny_recipe.to_dict()
-    stages = {name: data.pop(name) for name in ("teacher", "student")}
-    stages["teacher"]["learning_rate"] = 4e-3
-    lines = [f"{name} = {json.dumps(value)}" for name, value in data.items()]
-    for name, settings in stages.items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+    teacher = replace(tiny_recipe.teacher, learning_rate=4e-3)
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+    return write_recipe(path, replace(tiny_recipe, teacher=teacher))
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from training.__main__ import app
+from training.fitting.recipe import Recipe
 
 OUTPUTS = ("complexity", "negative_sentiment", "human_requested")
 
@@ -75,6 +77,17 @@ COLUMNS = (
     "--text", "body", "--language", "lang", "--complexity", "is_complex",
     "--negative-sentiment", "is_angry", "--human-requested", "wants_human",
 )  # fmt: skip
+
+
+def write_recipe(path: Path, recipe: Recipe) -> Path:
+    """Write a recipe as TOML."""
+    data = asdict(recipe)
+    stages = {name: data.pop(name) for name in ("teacher", "student")}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in data.items()]
+    for name, settings in stages.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 def run(*arguments: str | Path) -> Result:

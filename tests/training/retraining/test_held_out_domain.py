@@ -6,15 +6,14 @@ layers. It goes on from 500 reviews, and is judged on all others.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.training.retraining.making import COLUMNS, OUTPUTS, Ticket, run, write_csv
+from tests.training.retraining.making import COLUMNS, OUTPUTS, Ticket, run, write_csv, write_recipe
 from training.corpus.messages import CORPUS, SPLITS, Message, read_split, write_messages
 from training.fitting.recipe import Recipe, read_recipe
 
@@ -24,7 +23,7 @@ OWN = 500
 @pytest.mark.slow
 def test_500_reviews_mend_a_model_that_knew_none(workplace: Path) -> None:
     reviews = _write_corpora(Path("without"), Path("reviews"))
-    recipe = _write_recipe(Path("recipe.toml"))
+    recipe = write_recipe(Path("recipe.toml"), _short_recipe())
     given = ("--corpus", "without", "--recipe", recipe)
     _done("train", "--run", "runs/start", *given)
     _done("export", "--run", "runs/start", "--corpus", "without", "--version", "start", "--out", "start")
@@ -79,16 +78,9 @@ def _write_corpora(without: Path, held_out: Path) -> list[Message]:
     return reviews[:OWN]
 
 
-def _write_recipe(path: Path) -> Path:
-    recipe: Recipe = read_recipe()
-    teacher = replace(recipe.teacher, layers=(0, 2, 4, 6, 8, 11), copies=1)
-    data = asdict(replace(recipe, teacher=teacher))
-    stages = {name: data.pop(name) for name in ("teacher", "student")}
-    lines = [f"{name} = {json.dumps(value)}" for name, value in data.items()]
-    for name, settings in stages.items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+def _short_recipe() -> Recipe:
+    recipe = read_recipe()
+    return replace(recipe, teacher=replace(recipe.teacher, layers=(0, 2, 4, 6, 8, 11), copies=1))
 
 
 def _ticket(message: Message) -> Ticket:
