@@ -93,6 +93,7 @@ def fine_tune(
     """
     set_seed(seed)
     model.freeze_embeddings()
+    model.set_dropout(settings.dropout)
     on_cpu = not torch.cuda.is_available()
     pad = special_id(tokenizer, "<pad>")
     steps = step_count(examples, settings)

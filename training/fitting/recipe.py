@@ -31,6 +31,7 @@ class StageSettings:
         layer_decay: Factor of the rate from each layer to the one below (1 for equal rates).
         weight_decay: AdamW's decay.
         warmup: Share of the steps in which the rate rises.
+        dropout: Share of the values that are left out while learning (0 for none).
         max_tokens: Longer messages are cut for training; serving reads them in windows.
     """
 
@@ -41,6 +42,7 @@ class StageSettings:
     layer_decay: float
     weight_decay: float
     warmup: float
+    dropout: float
     max_tokens: int
 
 

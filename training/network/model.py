@@ -54,6 +54,12 @@ class EscalationModel(nn.Module):
         embedding = nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
         return Logits(self.outputs(embedding), self.language(embedding), embedding)
 
+    def set_dropout(self, share: float) -> None:
+        """Leave out another share of the values while learning than the base did."""
+        for module in self.encoder.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = share
+
     def freeze_embeddings(self) -> None:
         """Keep the token embeddings as the base has them."""
         for parameter in self.encoder.embeddings.parameters():

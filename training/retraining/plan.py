@@ -35,7 +35,9 @@ EPOCHS: Final = 3
 _SHARE_OF_RATE: Final = 0.5
 """Learning rate beside the recipe's where a trained model goes on: its heads need no long way."""
 
-_BATCH_SIZE: Final = 32
+_DROPOUT: Final = 0.1
+"""Own messages are few and seen in one view: nothing else regularises, as the recipe's two views do."""
+
 _LARGEST_SEED: Final = 2**32 - 1
 
 
@@ -87,13 +89,15 @@ class Plan:
 
     def settings(self, layers: int) -> StageSettings:
         """Return the settings of the training of a network with so many layers."""
-        rate = self.recipe.teacher.learning_rate * (1 if self.start == BASE else _SHARE_OF_RATE)
+        teacher = self.recipe.teacher
         return replace(
-            self.recipe.teacher,
+            teacher,
             layers=tuple(range(layers)),
             copies=self.epochs,
-            batch_size=_BATCH_SIZE,
-            learning_rate=rate,
+            # As many texts a step as the recipe reads: it sees every message in two views.
+            batch_size=2 * teacher.batch_size,
+            learning_rate=teacher.learning_rate * (1 if self.start == BASE else _SHARE_OF_RATE),
+            dropout=_DROPOUT,
         )
 
     def to_dict(self, layers: int) -> dict[str, Any]:
