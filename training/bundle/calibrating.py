@@ -1,17 +1,22 @@
-"""Fits calibration and the default policy on the validation split."""
+"""Fits calibration and the default policy on the validation split, and sets what languages to expect."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve
 
+from escalate.bundle import LANGUAGE_CLASSES
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy, Thresholds
+from training.corpus.messages import Message
 from training.errors import ExportError
+from training.network.model import EscalationModel
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.float32]
@@ -58,6 +63,29 @@ def fit_calibration(
             fitted = _fit(logits[:, i], labels[:, i], judged & (classes == language), preferred)
             parameters.setdefault(language, {})[output] = fitted or whole
     return Calibration(parameters)
+
+
+def expect_other(model: EscalationModel, learned: Sequence[Message], share: float) -> None:
+    """Make a network expect fewer messages in other languages than it learned from.
+
+    Short messages of near languages cannot be told apart by their words ("ano" is Czech, and Slovak
+    without its accent). Taken for another language, a customer of the four gets no answer of the bot; so
+    the odds are those of the service, not those of the corpus.
+
+    Args:
+        model: The network, changed in place.
+        learned: The messages it learned from; where all or none are in other languages nothing changes.
+        share: Share of messages in other languages in service (above 0, below 1).
+
+    Source: M. Saerens, P. Latinne and C. Decaestecker, "Adjusting the outputs of a classifier to new a
+    priori probabilities", 2002.
+    """
+    others = sum(message.language not in LANGUAGES for message in learned)
+    if not 0 < others < len(learned):
+        return
+    shift = np.log(share / (1 - share)) - np.log(others / (len(learned) - others))
+    with torch.no_grad():
+        model.language.bias[LANGUAGE_CLASSES.index("other")] += float(shift)
 
 
 def rows_to_fit(labels: Labels, rows: Rows, preferred: Rows | None) -> Rows:

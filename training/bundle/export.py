@@ -9,6 +9,7 @@ from typing import Any, Final
 from escalate import Classifier
 from escalate.policy import LANGUAGES
 from training.bundle.bundling import Origin, draft_bundle, refuse_other_folder, write_bundle
+from training.bundle.calibrating import expect_other
 from training.bundle.model_card import PROJECT, USER
 from training.bundle.parity import compare_forms
 from training.bundle.reading import labels_of
@@ -54,6 +55,7 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
         raise RunError(f"{run} was trained on another corpus than {corpus}; train again")
     model, base = read_served(record.recipe, run)
     splits = {name: read_split(corpus, name) for name in SPLITS}
+    expect_other(model, splits["train"], record.recipe.other_share)
     draft = draft_bundle(model, base, record.recipe, splits["train"], splits["validation"])
     parity = compare_forms(model, base, draft, splits["test"])
     require_same_network(parity)

@@ -203,9 +203,10 @@ stay with the bot when 95 % of those are to reach a person; and how many of thos
 
 
 def _network(recipe: Mapping[str, Any]) -> str:
-    teachers = f"{len(recipe['seeds'])} teachers of {len(recipe['teacher']['layers'])} layers"
+    count, layers = len(recipe["seeds"]), len(recipe["teacher"]["layers"])
+    teachers = f"{count} teachers of {layers} layers" if count > 1 else f"one teacher of {layers} layers"
     if recipe["served"] == "teacher":
-        return f"mean of the weights of {teachers}"
+        return f"mean of the weights of {teachers}" if count > 1 else teachers
     return f"{len(recipe['student']['layers'])} layers distilled from {teachers}"
 
 

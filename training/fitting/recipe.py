@@ -64,6 +64,8 @@ class Recipe:
         glued: Extra texts for the student, made of parts of two messages, per message of the corpus.
         window: Longest input of the exported model in tokens.
         overlap: Tokens that windows of a long message share.
+        other_share: Share of messages in other languages that is expected in service (above 0, below 1); the
+            corpus holds more of them, so that they are learned well.
         offer_recall: Share of the validation messages that must reach a person (positive in any output)
             that reaches the offer threshold.
         escalate_precision: Share of validation messages beyond an escalate threshold that are
@@ -83,6 +85,7 @@ class Recipe:
     glued: float
     window: int
     overlap: int
+    other_share: float
     offer_recall: float
     escalate_precision: float
     teacher: StageSettings
@@ -129,6 +132,8 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
         or len(set(recipe.seeds)) < len(recipe.seeds),
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
     }
+    if not 0 < recipe.other_share < 1:
+        raise RecipeError(f"{where}: other_share must be above 0 and below 1")
     for name in ("interpolation", "label_weight", "offer_recall", "escalate_precision"):
         wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
     for reason, holds in wrong.items():

@@ -7,12 +7,25 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import BertConfig, BertModel
 
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS
-from training.bundle.calibrating import MINIMUM_PER_CLASS, choose_policy, fit_calibration, rows_to_fit
+from tests.training.making import make_message
+from training.bundle.calibrating import (
+    MINIMUM_PER_CLASS,
+    choose_policy,
+    expect_other,
+    fit_calibration,
+    rows_to_fit,
+)
 from training.errors import ExportError
 from training.evaluation.metrics import calibration_error
+from training.network.model import EscalationModel
+
+_TINY = BertConfig(
+    vocab_size=8, hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=4
+)
 
 
 def logits_and_labels(seed: int, count: int = 4000) -> tuple[npt.NDArray[Any], npt.NDArray[Any], list[str]]:
@@ -98,3 +111,22 @@ def test_probabilities_stay_in_range(logit: float, slope: float, intercept: floa
     calibration = Calibration({"default": dict.fromkeys(OUTPUTS, (slope, intercept))})
     values = calibration.probabilities(np.full(3, logit), "he").values()
     assert all(0 <= value <= 1 for value in values)
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.floats(0.001, 0.999))
+def test_odds_of_other_languages_are_those_of_the_service(others: int, known: int, share: float) -> None:
+    learned = [*[make_message(0, language="other")] * others, *[make_message(1)] * known]
+    model = EscalationModel(BertModel(_TINY, add_pooling_layer=False))
+    expect_other(model, learned, share)
+    change = model.language.bias.detach().numpy()
+    # What the corpus says of "other" is weighed anew; the other languages stay as they are to each other.
+    assert change[:-1].tolist() == [0.0] * len(LANGUAGES)
+    odds = others / known * np.exp(change[-1])
+    assert odds == pytest.approx(share / (1 - share), rel=1e-4)
+
+
+@pytest.mark.parametrize("languages", [("other",), ("cs",), ()])
+def test_nothing_is_expected_anew_where_one_kind_was_never_learned(languages: tuple[str, ...]) -> None:
+    model = EscalationModel(BertModel(_TINY, add_pooling_layer=False))
+    expect_other(model, [make_message(0, language=language) for language in languages], 0.01)
+    assert not model.language.bias.any()
