@@ -131,9 +131,8 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
         "seeds must be different numbers, at least one": not recipe.seeds
         or len(set(recipe.seeds)) < len(recipe.seeds),
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
+        "other_share must be above 0 and below 1": not 0 < recipe.other_share < 1,
     }
-    if not 0 < recipe.other_share < 1:
-        raise RecipeError(f"{where}: other_share must be above 0 and below 1")
     for name in ("interpolation", "label_weight", "offer_recall", "escalate_precision"):
         wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
     for reason, holds in wrong.items():
