@@ -22,7 +22,7 @@ from training.fitting.examples import (
     special_id,
     token_ids,
 )
-from training.fitting.fine_tuning import has_bf16, step_count
+from training.fitting.fine_tuning import has_bf16, prepare, step_count
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
@@ -77,7 +77,7 @@ def estimate(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     copied = copy.deepcopy(model).to(device)
     weights = LossWeights(positive=(1.0,) * len(OUTPUTS))
-    seconds = _timed_steps(copied, _typical_batches(base, examples, settings), weights)
+    seconds = _timed_steps(copied, _typical_batches(base, examples, settings), settings, weights)
     steps = step_count(examples, settings)
     return Estimate(
         steps=steps,
@@ -91,13 +91,16 @@ def estimate(
 
 
 def _timed_steps(
-    model: EscalationModel, batches: Sequence[dict[str, torch.Tensor]], weights: LossWeights
+    model: EscalationModel,
+    batches: Sequence[dict[str, torch.Tensor]],
+    settings: StageSettings,
+    weights: LossWeights,
 ) -> list[float]:
     """Return the seconds of a step on each batch; at a rate of 0 the weights stay as they are."""
     device = next(model.parameters()).device
-    model.train().freeze_embeddings()
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(learned, lr=0.0)
+    optimiser = prepare(model.train(), settings)
+    for group in optimiser.param_groups:
+        group["lr"] = 0.0
     seconds = []
     for batch in batches:
         begin = time.perf_counter()
