@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 from escalate.calibration import Calibration
 from escalate.errors import BundleError, PolicyError
 from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy
-from escalate.text import NORMALISER_VERSION
+from escalate.text import NORMALISERS
 from escalate.version import RELEASED_MODEL
 
 FORMAT_VERSION: Final = 1
@@ -33,6 +33,7 @@ class Bundle:
         tokenizer: The text of ``tokenizer.json`` that was verified.
         window: Longest input of the model in tokens, begin and end marks included.
         overlap: Tokens that neighbouring windows of a long message share.
+        normalise: The text normaliser that the model was trained with.
         base_rates: Share of positive labels per output in the training data.
         calibration: Turns logits into probabilities.
         policy: The default policy.
@@ -44,6 +45,7 @@ class Bundle:
     tokenizer: str
     window: int
     overlap: int
+    normalise: Callable[[str], str]
     base_rates: Mapping[Output, float]
     calibration: Calibration
     policy: Policy
@@ -116,16 +118,16 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         folder: A bundle folder, or None for the released one.
 
     Raises:
-        BundleError: A file is missing or does not match, or the bundle was made with another
+        BundleError: A file is missing or does not match, or the bundle was made with a later
             normaliser, other outputs or other languages than this version of escalate.
     """
     folder = released_bundle() if folder is None else Path(folder)
     manifest = read_manifest(folder)
     try:
-        if manifest["normaliser"] != NORMALISER_VERSION:
+        if (normalise := NORMALISERS.get(manifest["normaliser"])) is None:
             raise BundleError(
                 f"{folder} was trained with text normaliser {manifest['normaliser']}, this escalate "
-                f"has {NORMALISER_VERSION}: retrain the model or install the matching escalate"
+                f"has {', '.join(map(str, NORMALISERS))}: retrain the model or install the matching escalate"
             )
         if tuple(manifest["outputs"]) != OUTPUTS or tuple(manifest["languages"]) != LANGUAGE_CLASSES:
             raise BundleError(
@@ -140,6 +142,7 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
             tokenizer=files[TOKENIZER].decode("utf-8"),
             window=int(manifest["window"]),
             overlap=int(manifest["overlap"]),
+            normalise=normalise,
             base_rates={output: _share(manifest["base_rates"][output]) for output in OUTPUTS},
             calibration=Calibration.from_dict(manifest["calibration"]),
             policy=Policy.from_dict(manifest["policy"]),

@@ -15,7 +15,7 @@ from escalate.errors import BundleError
 from escalate.model import Model
 from escalate.policy import LANGUAGES, Decision, Output, Policy
 from escalate.prediction import Prediction
-from escalate.text import has_words, normalise
+from escalate.text import has_words
 from escalate.tokens import WindowTokenizer
 
 _CHUNK: Final = 64
@@ -78,6 +78,10 @@ class Classifier:
         """The manifest of the bundle: what the model is, how it was made, what it measured."""
         return self._bundle.manifest
 
+    def normalise(self, text: str) -> str:
+        """Return what the model reads of a message; messages that are equal here get equal answers."""
+        return self._bundle.normalise(text)
+
     def predict(self, text: str) -> Prediction:
         """Answer for one message. Any string gets an answer.
 
@@ -89,7 +93,7 @@ class Classifier:
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
-        normalised = normalise(text)
+        normalised = self.normalise(text)
         if not has_words(normalised):
             return self._unsupported("other", has_words=False, truncated=False)
         logits = self._model.read(normalised)

@@ -1,18 +1,20 @@
 """The only text normalisation of the project: what the model reads, in training and in service.
 
 Two spellings of one message that differ only in marks a reader does not see or does not need
-(bidi controls, zero-width characters, niqqud, tashkeel, tatweel, Unicode composition, letter case)
-become the same string here, so that they cannot get different answers. Letters are never deleted.
+(bidi controls, zero-width characters, niqqud, tashkeel, tatweel, Unicode composition, letter case,
+full stops at the end, a Hebrew final letter in its middle form) become the same string here, so that
+they cannot get different answers. Letters are never deleted.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Final
 
-NORMALISER_VERSION: Final = 1
-"""Raised with every change that alters an output; a bundle is bound to the version it trained with."""
+NORMALISER_VERSION: Final = 2
+"""Raised with every change that alters an output; a bundle is read with the version it trained with."""
 
 # Format characters without a glyph: soft hyphen, Arabic letter mark, zero-width space/joiners, bidi
 # embeddings, overrides and isolates, word joiner, invisible operators, variation selectors, BOM, tags.
@@ -35,6 +37,10 @@ _CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 _LONG_MARKS: Final = re.compile(r"([^\w\s]{64})[^\w\s]+")
 _LONG_RUN: Final = re.compile(r"(.)\1{3,}", re.DOTALL)
 _LONG_NUMBER: Final = re.compile(r"[0-9]{4,}")
+# Not פ: many loanwords end in it (וואטסאפ). Not before an apostrophe or quotation mark: an abbreviation.
+_HEBREW_SLIP: Final = re.compile(r"(?<=[א-ת])[כמנצ](?![\w'\"’”׳״])")
+_HEBREW_FINALS: Final = str.maketrans("כמנצ", "ךםןץ")
+_ENDING: Final = ".! "
 _DIGITS: Final = {first + digit: str(digit) for first in (0x0660, 0x06F0) for digit in range(10)}
 
 
@@ -45,7 +51,8 @@ def normalise(text: str) -> str:
     tashkeel go; lower case; Arabic-Indic digits become 0-9; a number of four or more digits
     (order numbers, phones, years) becomes ``000``; a character repeated more than three times is
     kept three times; of more than 64 characters in a row that are neither letters, digits nor space
-    the first 64 are kept; control characters and white space fold to single spaces.
+    the first 64 are kept; control characters and white space fold to single spaces; a Hebrew word gets
+    its final letter; full stops and exclamation marks at the end go, unless there is nothing else.
 
     Args:
         text: Any string, lone surrogates and control characters included.
@@ -54,6 +61,12 @@ def normalise(text: str) -> str:
         A string without leading or trailing space, possibly empty. The function is idempotent:
         ``normalise(normalise(text)) == normalise(text)``.
     """
+    text = _normalise_1(text)
+    text = _HEBREW_SLIP.sub(lambda letter: letter[0].translate(_HEBREW_FINALS), text)
+    return text.rstrip(_ENDING) or text
+
+
+def _normalise_1(text: str) -> str:
     if not text.isascii():
         text = _SURROGATE.sub("\ufffd", text)
         text = _LONG_MARKS.sub(r"\1", _REMOVED_FIRST.sub("", text))
@@ -67,6 +80,10 @@ def normalise(text: str) -> str:
     text = _LONG_NUMBER.sub("000", text)
     text = _LONG_MARKS.sub(r"\1", _LONG_RUN.sub(r"\1\1\1", text))
     return _CONTROL_OR_SPACE.sub(" ", text).strip()
+
+
+NORMALISERS: Final[Mapping[int, Callable[[str], str]]] = {1: _normalise_1, NORMALISER_VERSION: normalise}
+"""The normaliser of each version; a model goes on reading what it was trained to read."""
 
 
 def has_words(text: str) -> bool:

@@ -11,7 +11,6 @@ import pyarrow as pa
 from escalate.classifier import Classifier
 from escalate.policy import OUTPUTS
 from escalate.prediction import Prediction
-from escalate.text import normalise
 
 Status = Literal["ok", "missing_text", "wrong_type", "broken_encoding", "malformed_row"]
 """What became of a row: ``ok``, or why its text has no answer.
@@ -147,7 +146,7 @@ class Answerer:
 
     def _predict(self, texts: Sequence[str | None]) -> list[Prediction | None]:
         """Return an answer to every text, asking the model once for texts that are equal to it."""
-        normalised = [None if text is None else normalise(text) for text in texts]
+        normalised = [None if text is None else self._classifier.normalise(text) for text in texts]
         keys = [None if text is None else _digest(text) for text in normalised]
         answers: dict[bytes, Prediction] = {}
         unknown: dict[bytes, str] = {}

@@ -10,6 +10,7 @@ import pytest
 
 from escalate import BundleError, Classifier
 from escalate.bundle import MANIFEST, MODEL, TOKENIZER, load_bundle, seal, sha256
+from escalate.text import NORMALISER_VERSION
 
 
 @pytest.fixture
@@ -67,6 +68,15 @@ def test_an_edited_manifest_is_found(copy: Path) -> None:
     path.write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(BundleError, match=r"manifest\.json.*altered"):
         Classifier.load(copy)
+
+
+def test_a_bundle_of_the_first_normaliser_is_read_with_it(copy: Path) -> None:
+    rewrite(copy, lambda manifest: manifest.update({"normaliser": NORMALISER_VERSION}))
+    now = Classifier.load(copy)
+    rewrite(copy, lambda manifest: manifest.update({"normaliser": 1}))
+    then = Classifier.load(copy)
+    assert (then.normalise("Late!"), now.normalise("Late!")) == ("late!", "late")
+    assert then.predict("Late") == now.predict("Late!")
 
 
 @pytest.mark.parametrize(

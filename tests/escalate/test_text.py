@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalate.text import has_words, normalise
+from escalate.text import NORMALISERS, has_words, normalise
 
 INVISIBLE = (
     "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u061c\ufeff"
@@ -57,6 +57,17 @@ def test_tashkeel_and_tatweel_change_nothing(text: str, data: st.DataObject) -> 
     assert normalise(vocalised) == normalise(text)
 
 
+@given(readable, st.sampled_from([".", "..", "...", "!", "!!!", " .", "…"]))
+def test_full_stops_at_the_end_change_nothing(text: str, ending: str) -> None:
+    assert not has_words(text) or normalise(text + ending) == normalise(text)
+
+
+@given(st.text(alphabet="אבגדהוזחטיכלמנסעפצקרשתךםןץ", min_size=2, max_size=12))
+def test_a_slip_of_a_hebrew_final_letter_changes_nothing(word: str) -> None:
+    slipped = word[:-1] + word[-1].translate(str.maketrans("ךםןץ", "כמנצ"))
+    assert normalise(f"{slipped}, {slipped}") == normalise(f"{word}, {word}")
+
+
 @pytest.mark.parametrize("letter", list("اأإآؤئءةىيهčďěňřšťůžáéíóúýאםןץףך"))
 def test_letters_with_meaning_stay(letter: str) -> None:
     assert normalise(letter) == letter
@@ -77,6 +88,12 @@ def test_letters_with_meaning_stay(letter: str) -> None:
         ("a\u00a0b\u2003c\r\nd", "a b c d"),
         ("\ud800x", "\ufffdx"),
         ("ﬁne ＡＢＣ ①", "fine abc 1"),
+        ("Thanks!", "thanks"),
+        ("Where is it?!", "where is it?"),
+        ("!!!", "!!!"),
+        ("שלומ לכולמ", "שלום לכולם"),
+        ("כתבתי בוואטסאפ", "כתבתי בוואטסאפ"),
+        ("עמ' 3, מנכ\"ל", "עמ' 3, מנכ\"ל"),
     ],
 )
 def test_examples(text: str, expected: str) -> None:
@@ -89,3 +106,7 @@ def test_examples(text: str, expected: str) -> None:
 )
 def test_words(text: str, words: bool) -> None:
     assert has_words(text) is words
+
+
+def test_an_earlier_normaliser_still_reads_as_it_did() -> None:
+    assert NORMALISERS[1]("SHALOM  שלומ!") == "shalom שלומ!"

@@ -26,7 +26,7 @@ from escalate.bundle import (
 )
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
-from escalate.text import NORMALISER_VERSION
+from escalate.text import NORMALISER_VERSION, normalise
 from escalate.version import __version__
 from training.bundle.calibrating import MIXED, OWN, choose_policy, fit_calibration, rows_to_fit
 from training.bundle.model_card import model_card
@@ -101,6 +101,7 @@ class Draft:
             tokenizer=self.tokenizer,
             window=self.window,
             overlap=self.overlap,
+            normalise=normalise,
             base_rates={output: self.base_rates[output] for output in OUTPUTS},
             calibration=self.calibration,
             policy=self.policy,

@@ -186,7 +186,6 @@ _TRAINING: Final[tuple[tuple[Change, float], ...]] = (
     (strip_some_diacritics, 0.2),
     (vary_arabic_spelling, 0.5),
     (slip_hebrew_finals, 0.3),
-    (vary_trailing_punctuation, 0.5),
     (typo, 0.35),
     (greet(LEARNED), 0.25),
     (sign(LEARNED), 0.25),
