@@ -88,7 +88,7 @@ class Model:
         windows the highest logit is taken. The language is the mean over the tokens.
 
         Args:
-            text: A message as ``escalate.text.normalise`` returns it.
+            text: A message as the normaliser of the bundle returns it.
         """
         parts = [text]
         if truncated := len(text) > _MAX_CHARACTERS:

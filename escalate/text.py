@@ -37,8 +37,9 @@ _CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 _LONG_MARKS: Final = re.compile(r"([^\w\s]{64})[^\w\s]+")
 _LONG_RUN: Final = re.compile(r"(.)\1{3,}", re.DOTALL)
 _LONG_NUMBER: Final = re.compile(r"[0-9]{4,}")
-# Not פ: many loanwords end in it (וואטסאפ). Not before an apostrophe or quotation mark: an abbreviation.
-_HEBREW_SLIP: Final = re.compile(r"(?<=[א-ת])[כמנצ](?![\w'\"’”׳״])")
+# Not פ: many loanwords end in it (וואטסאפ). Not before a quotation mark or a hyphen: an abbreviation, or a
+# prefix before a number (ומ-10). Acronyms without a mark (מעמ) get a final letter too, always the same.
+_HEBREW_SLIP: Final = re.compile(r"(?<=[א-ת])[כמנצ](?![\w'\"`‘’“”׳״′″\-‐–־])")
 _HEBREW_FINALS: Final = str.maketrans("כמנצ", "ךםןץ")
 _ENDING: Final = ".! "
 _DIGITS: Final = {first + digit: str(digit) for first in (0x0660, 0x06F0) for digit in range(10)}
@@ -52,7 +53,8 @@ def normalise(text: str) -> str:
     (order numbers, phones, years) becomes ``000``; a character repeated more than three times is
     kept three times; of more than 64 characters in a row that are neither letters, digits nor space
     the first 64 are kept; control characters and white space fold to single spaces; a Hebrew word gets
-    its final letter; full stops and exclamation marks at the end go, unless there is nothing else.
+    its final letter (except פ, and except before a quotation mark or a hyphen); full stops and exclamation
+    marks at the end go, unless there is nothing else.
 
     Args:
         text: Any string, lone surrogates and control characters included.
@@ -63,10 +65,12 @@ def normalise(text: str) -> str:
     """
     text = _normalise_1(text)
     text = _HEBREW_SLIP.sub(lambda letter: letter[0].translate(_HEBREW_FINALS), text)
+    text = _LONG_RUN.sub(r"\1\1\1", text)
     return text.rstrip(_ENDING) or text
 
 
 def _normalise_1(text: str) -> str:
+    # Released models read with it: it must not change.
     if not text.isascii():
         text = _SURROGATE.sub("\ufffd", text)
         text = _LONG_MARKS.sub(r"\1", _REMOVED_FIRST.sub("", text))
@@ -82,7 +86,7 @@ def _normalise_1(text: str) -> str:
     return _CONTROL_OR_SPACE.sub(" ", text).strip()
 
 
-NORMALISERS: Final[Mapping[int, Callable[[str], str]]] = {1: _normalise_1, NORMALISER_VERSION: normalise}
+NORMALISERS: Final[Mapping[int, Callable[[str], str]]] = {1: _normalise_1, 2: normalise}
 """The normaliser of each version; a model goes on reading what it was trained to read."""
 
 

@@ -18,7 +18,6 @@ from rich.table import Table
 from escalate import Classifier
 from escalate.bundle import load_bundle
 from escalate.model import Model
-from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
 from training.corpus.messages import CORPUS, Message, read_split
 from training.network.base_encoder import PACKAGED_BASE, BaseEncoder, load_base_encoder
@@ -117,7 +116,7 @@ def _latency(
     """Time real messages of about so many tokens, the four ways in turn."""
     chosen = []
     for message in messages:
-        windows = tokenizer.windows(normalise(message.text))
+        windows = tokenizer.windows(classifier.normalise(message.text))
         if len(windows) == 1 and abs(windows[0].size - tokens) <= _TOLERANCE * tokens:
             chosen.append((message.text, windows[0]))
     chosen = chosen[:_MESSAGES]

@@ -22,6 +22,12 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(once) == once
 
 
+@given(st.text("כמנצפךםןץף .!'\"-א"))
+def test_normalising_hebrew_endings_twice_changes_nothing(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+
+
 @given(any_text)
 def test_the_result_can_be_encoded_and_is_trimmed(text: str) -> None:
     result = normalise(text)
@@ -94,6 +100,8 @@ def test_letters_with_meaning_stay(letter: str) -> None:
         ("שלומ לכולמ", "שלום לכולם"),
         ("כתבתי בוואטסאפ", "כתבתי בוואטסאפ"),
         ("עמ' 3, מנכ\"ל", "עמ' 3, מנכ\"ל"),
+        ("בכ-20 או ומ־10", "בכ-20 או ומ־10"),
+        ("םםםמ", "םםם"),
     ],
 )
 def test_examples(text: str, expected: str) -> None:
@@ -108,5 +116,17 @@ def test_words(text: str, words: bool) -> None:
     assert has_words(text) is words
 
 
-def test_an_earlier_normaliser_still_reads_as_it_did() -> None:
-    assert NORMALISERS[1]("SHALOM  שלומ!") == "shalom שלומ!"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("HELLO!", "hello!"),
+        ("רוצה לבטל את המנוי שלומ.", "רוצה לבטל את המנוי שלומ."),
+        ("שָׁלוֹם\u200f לכולםםםםם", "שלום לכולםםם"),
+        ("رقـــم ٤٥٦٧٨ و۹", "رقم 000 و9"),
+        ("Příliš ŽLUŤOUČKÝ\u00a0kůň ...", "příliš žluťoučký kůň ..."),
+        ("\ud800x ﬁne ＡＢＣ ①", "\ufffdx fine abc 1"),
+    ],
+)
+def test_the_first_normaliser_still_reads_as_it_did(text: str, expected: str) -> None:
+    assert NORMALISERS[1](text) == expected

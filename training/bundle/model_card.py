@@ -51,8 +51,9 @@ the only way to reach a person: a customer must always be able to ask for one in
 
 ## Limits
 
-- Other languages are answered with `supported: false`. Short texts that could be of several
-  languages (names, one English word) may be taken for one of the four or for none.
+- Messages recognised as being in another language are answered with `supported: false`; how many are
+  recognised stands below. Short texts that could be of several languages (names, one English word) may
+  be taken for one of the four or for none.
 {_limits_of(data)}
 - Sarcasm, quotations and jokes are the commonest errors in sentiment; terse messages whose
   difficulty is not said in words are the commonest in complexity.
@@ -178,7 +179,7 @@ def _weights(data: Mapping[str, Any], base: str) -> str:
 
 def _held_out(data: Mapping[str, Any]) -> str:
     if data["origin"] == PROJECT:
-        return "by writers and about situations that are not in the training data"
+        return "in voices and about situations that are not in the training data"
     return "that were kept out of training"
 
 
@@ -195,7 +196,7 @@ def _border(operation: Mapping[str, Any]) -> str:
 
 Of the test messages, how many must reach a person (complex, negative or asked for one); how many
 stay with the bot when 95 % of those are to reach a person; and how many of those reach one when
-20 % of all messages are handed over, the most pressing first.
+20 % of all messages are handed over, the most pressing first (at most 20 % divided by the first column).
 
 {operation_table(operation)}
 

@@ -61,7 +61,7 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Passes over your messages, if it does not stop earlier.",
+            help="Passes over your messages, if it does not stop earlier; 1 is plenty for 50,000 and more.",
             show_default=str(EPOCHS),
             rich_help_panel=OWN_TICKETS,
         ),

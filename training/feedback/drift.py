@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from escalate.bundle import LANGUAGE_CLASSES, load_bundle
 from escalate.version import __version__
@@ -76,7 +75,6 @@ def measure_drift(
     earlier = parts.get(EARLIER)
     if verdicts.times is not None:
         unit = unit or unit_of(verdicts.times)
-    tokenizer = Tokenizer.from_str(bundle.tokenizer)
     training = read_split(corpus, "train")
     messages = parts[RECENT].messages
     numbers = {
@@ -97,9 +95,9 @@ def measure_drift(
         },
         "periods": list(_over_time(verdicts, unit, seed)),
         "inputs": {
-            "training data": compare_texts(messages, training, tokenizer, seed),
+            "training data": compare_texts(messages, training, bundle, seed),
             **(
-                {"earlier decisions": compare_texts(messages, earlier.messages, tokenizer, seed)}
+                {"earlier decisions": compare_texts(messages, earlier.messages, bundle, seed)}
                 if earlier
                 else {}
             ),

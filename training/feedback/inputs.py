@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer
 
-from escalate.bundle import LANGUAGE_CLASSES
+from escalate.bundle import LANGUAGE_CLASSES, Bundle
 from escalate.policy import LANGUAGES, OUTPUTS
 from escalate.text import normalise
 from training.corpus.messages import Message
@@ -39,14 +39,14 @@ _UNKNOWN: Final = "<unk>"
 
 
 def compare_texts(
-    recent: Sequence[Message], others: Sequence[Message], tokenizer: Tokenizer, seed: int = SEED
+    recent: Sequence[Message], others: Sequence[Message], bundle: Bundle, seed: int = SEED
 ) -> dict[str, Any]:
     """Return how recent messages differ from others, as JSON-ready data.
 
     Args:
         recent: Recent messages.
         others: What they are compared with: the training messages, or earlier ones.
-        tokenizer: The one of the bundle.
+        bundle: Its normaliser and tokenizer say what the model reads.
         seed: Seed of samples and folds.
 
     Returns:
@@ -58,7 +58,8 @@ def compare_texts(
     """
     both = (recent, others)
     lengths = [np.array([words(message.text) for message in messages]) for messages in both]
-    pieces = [_pieces(messages, tokenizer) for messages in both]
+    tokenizer = Tokenizer.from_str(bundle.tokenizer)
+    pieces = [_pieces([bundle.normalise(m.text) for m in messages], tokenizer) for messages in both]
     shares = [_language_shares(messages) for messages in both]
     return {
         "messages": [len(messages) for messages in both],
@@ -152,9 +153,8 @@ def _language_shares(messages: Sequence[Message]) -> Array:
     return np.array([counts[language] for language in LANGUAGE_CLASSES]) / max(1, len(messages))
 
 
-def _pieces(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[float, float]:
+def _pieces(texts: Sequence[str], tokenizer: Tokenizer) -> tuple[float, float]:
     """Return the share of unknown pieces and the pieces per word."""
-    texts = [normalise(message.text) for message in messages]
     encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
     total = sum(len(encoding.ids) for encoding in encoded)
     missing = sum(encoding.tokens.count(_UNKNOWN) for encoding in encoded)

@@ -76,6 +76,7 @@ def fine_tune(
     folder: Path,
     seed: int,
     watch: Watch | None = None,
+    save_steps: int | None = None,
 ) -> EscalationModel:
     """Train ``model`` in place and return it.
 
@@ -90,6 +91,7 @@ def fine_tune(
         folder: Where checkpoints go.
         seed: Seed of the order and of dropout.
         watch: What early stopping goes by; None to train to the end.
+        save_steps: Without a watch, a checkpoint is written every so many steps (default 200).
     """
     set_seed(seed)
     optimiser = prepare(model, settings)
@@ -109,7 +111,7 @@ def fine_tune(
         train_sampling_strategy="group_by_length",
         dataloader_num_workers=0,
         dataloader_pin_memory=not on_cpu,
-        save_steps=watch.steps if watch else _SAVE_STEPS,
+        save_steps=watch.steps if watch else save_steps or _SAVE_STEPS,
         save_total_limit=1,
         eval_strategy="steps" if watch else "no",
         eval_steps=watch.steps if watch else None,
@@ -143,11 +145,16 @@ def prepare(model: EscalationModel, settings: StageSettings) -> torch.optim.Adam
     """Make a network ready to learn, its token embeddings frozen, and return its optimiser."""
     model.freeze_embeddings()
     model.set_dropout(settings.dropout)
+    use_fastest_attention(model)
+    groups = list(_parameter_groups(model, settings))
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
+
+
+def use_fastest_attention(model: EscalationModel) -> None:
+    """Choose how a network that learns computes attention on this machine."""
     if not torch.cuda.is_available():
         # On a CPU the gradient of the fused attention takes a third of a step, that of products a tenth.
         model.encoder.set_attn_implementation("eager")
-    groups = list(_parameter_groups(model, settings))
-    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
 
 
 def step_count(examples: Examples, settings: StageSettings) -> int:

@@ -73,7 +73,8 @@ def changelog_entry(
     ]
     table = markdown_table(rows, ["", *OUTPUT_NAMES.values(), "language right"])
     compared = (
-        f"Macro-F1 (language: accuracy); in brackets the difference to {previous}."
+        f"Macro-F1 (language: accuracy); in brackets the difference to {previous} on the same messages.\n"
+        "Test splits grow, so values of two sections cannot be compared."
         if previous is not None
         else "Macro-F1 (language: accuracy). Compared with no earlier model."
     )
@@ -96,4 +97,7 @@ def _corpus_name(corpus: str, trained_on: str) -> str:
 
 def _cell(values: Mapping[str, float], name: str, difference: float | None) -> str:
     value = number(values.get(name))
-    return value if difference is None else f"{value} ({difference:+.3f})"
+    if difference is None:
+        return value
+    # Adding 0 turns -0.0 into 0.0.
+    return f"{value} ({round(difference, 3) + 0:+.3f})"

@@ -12,7 +12,7 @@ from escalate.policy import OUTPUTS
 from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
 from training.printing import say
 from training.retraining.estimating import Estimate
-from training.retraining.learning import Watched
+from training.retraining.learning import FEWEST_TO_WATCH
 from training.retraining.mixing import corpus_messages
 from training.tickets.own_corpus import OwnCorpus
 
@@ -50,25 +50,28 @@ def announce_data(own: OwnCorpus, own_share: float, epochs: int, console: Consol
     )
 
 
-def announce_time(expected: Estimate, watched: Watched, read: int, console: Console) -> None:
+def announce_time(expected: Estimate, watched: int, read: int, console: Console) -> None:
     """Say what early stopping goes by, and how long it all takes.
 
     Args:
         expected: The estimate of the training.
-        watched: What early stopping goes by.
+        watched: How many messages early stopping goes by, 0 for no early stopping.
         read: How many messages are read one by one after the training.
         console: Where to say it.
     """
-    whose = "of yours" if watched.own else "of the corpus, as too few of yours are labelled,"
-    say(
-        console,
-        f"Training stops early when the loss on {len(watched.messages):,} validation messages {whose} "
-        "no longer falls",
-    )
+    if watched:
+        most = "at most "
+        stopping = f"Training stops early when the loss on {watched:,} validation messages no longer falls"
+    else:
+        most = ""
+        stopping = (
+            f"Training goes to its end: stopping early needs {FEWEST_TO_WATCH} labelled validation messages"
+        )
+    say(console, stopping)
     after = _SECONDS_TO_WRITE + read * expected.reading
     say(
         console,
-        f"About {duration(expected.seconds)} on this machine for at most {expected.steps:,} steps of "
+        f"About {duration(expected.seconds)} on this machine for {most}{expected.steps:,} steps of "
         f"{expected.step:.2f} s, and about {duration(after)} to measure and write the bundle",
         "bold",
     )

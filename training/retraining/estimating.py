@@ -71,7 +71,7 @@ def estimate(
         model: The network to start from; it is left as it is.
         base: Its encoder, for the tokenizer.
         examples: What is to be learned, at least one.
-        watched: Messages that early stopping goes by, at least one.
+        watched: Messages that early stopping goes by, if any.
         settings: Settings of the training.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -83,9 +83,9 @@ def estimate(
         steps=steps,
         # The first step also prepares memory.
         step=float(np.mean(seconds[1:])),
-        measurement=_timed_loss(copied, base, watched, settings, weights),
+        measurement=_timed_loss(copied, base, watched, settings, weights) if watched else 0.0,
         # Besides those in between, the losses before and after are measured.
-        measurements=steps // steps_between(steps) + 2,
+        measurements=steps // steps_between(steps) + 2 if watched else 0,
         reading=_timed_reading(copied, base, examples, settings),
     )
 
@@ -146,6 +146,7 @@ def _timed_reading(
     model: EscalationModel, base: BaseEncoder, examples: Examples, settings: StageSettings
 ) -> float:
     device = next(model.parameters()).device
+    model.eval()
     some = Random(1).sample(examples.texts, min(_TIMED_SINGLES, len(examples)))
     begin = time.perf_counter()
     with torch.inference_mode():

@@ -1,55 +1,42 @@
-"""Learning from own messages, with early stopping."""
+"""Learning from own messages, with early stopping where enough of them are labelled."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import torch
 
-from escalate.policy import LANGUAGES, OUTPUTS
+from escalate.policy import OUTPUTS
 from training.corpus.messages import Message
 from training.fitting.examples import Examples, examples_of
-from training.fitting.fine_tuning import Watch, fine_tune, run, step_count
+from training.fitting.fine_tuning import Watch, fine_tune, run, step_count, use_fastest_attention
 from training.fitting.losses import LossWeights, loss_of, positive_weights
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
 from training.network.model import EscalationModel
+from training.retraining.mixing import at_most
 
-FEWEST_TO_WATCH: Final = 50
-"""Early stopping goes by the own validation messages from so many labelled ones on."""
+FEWEST_TO_WATCH: Final = 200
+"""Early stopping needs so many labelled validation messages: the loss on fewer moves by chance."""
 
 MOST_TO_WATCH: Final = 800
 """Of more validation messages a random part says as much in less time."""
 
 _MEASUREMENTS: Final = 10
 _MOST_STEPS_BETWEEN: Final = 200
-_PATIENCE: Final = 4
+_PATIENCE: Final = 5
 
 
-@dataclass(frozen=True)
-class Watched:
-    """The messages that early stopping goes by.
-
-    Attributes:
-        messages: The messages.
-        own: Whether they are own ones; else they are of the corpus.
-    """
-
-    messages: list[Message]
-    own: bool
-
-
-def choose_watched(own: Sequence[Message], corpus: Sequence[Message], seed: int) -> Watched:
-    """Return the own validation messages, or those of the corpus where too few own ones are labelled."""
-    labelled = [m for m in own if any(m.label(output) is not None for output in OUTPUTS)]
-    enough = len(labelled) >= FEWEST_TO_WATCH or not corpus
-    chosen = labelled if enough else [m for m in corpus if m.language in LANGUAGES]
-    return Watched(Random(seed).sample(chosen, min(MOST_TO_WATCH, len(chosen))), enough)
+def choose_watched(validation: Sequence[Message], seed: int) -> list[Message]:
+    """Return the own validation messages that early stopping goes by; none where too few are labelled."""
+    labelled = [m for m in validation if any(m.label(output) is not None for output in OUTPUTS)]
+    if len(labelled) < FEWEST_TO_WATCH:
+        return []
+    return at_most(labelled, MOST_TO_WATCH, Random(seed))
 
 
 def steps_between(steps: int) -> int:
@@ -66,28 +53,36 @@ def learn(
     folder: Path,
     seed: int,
 ) -> bool:
-    """Train ``model`` in place with early stopping; an interrupted training goes on.
+    """Train ``model`` in place, with early stopping where it can be; an interrupted training goes on.
 
     Args:
         model: The network to start from.
         base: Its encoder, for the tokenizer.
         examples: What is learned.
-        watched: Messages that early stopping goes by.
+        watched: Messages that early stopping goes by; none to train to the end.
         settings: Settings of the training.
         folder: Where checkpoints go.
         seed: Seed of the order and of dropout.
 
     Returns:
-        Whether anything better than the start was found; if not, ``model`` is the start again.
+        Whether anything better than the start was found on the watched messages; if not, ``model`` is
+        the start again. True where none are watched.
     """
     steps = step_count(examples, settings)
     weights = LossWeights(positive=positive_weights(examples.labels))
+    # A checkpoint remembers where the best one lies, so the folder must not depend on where one stands.
+    folder = folder.resolve()
+    if not watched:
+        save_steps = steps_between(steps)
+        fine_tune(model, base.tokenizer, examples, settings, weights, folder, seed, save_steps=save_steps)
+        return True
     validation = examples_of(watched)
     start = copy.deepcopy(model.state_dict())
+    # The loss before is to differ from the one after by what is learned alone.
+    use_fastest_attention(model)
     before = watched_loss(model, base, validation, settings, weights)
     watch = Watch(validation, steps_between(steps), _PATIENCE)
-    # A checkpoint remembers where the best one lies, so the folder must not depend on where one stands.
-    fine_tune(model, base.tokenizer, examples, settings, weights, folder.resolve(), seed, watch)
+    fine_tune(model, base.tokenizer, examples, settings, weights, folder, seed, watch)
     if watched_loss(model, base, validation, settings, weights) < before:
         return True
     model.load_state_dict(start)

@@ -29,7 +29,7 @@ SEED: Final = 1
 OWN_SHARE: Final = 0.5
 """Default share of own messages in what is learned."""
 
-EPOCHS: Final = 3
+EPOCHS: Final = 6
 """Default number of passes over the own messages, if early stopping does not end them before."""
 
 _SHARE_OF_RATE: Final = 0.5

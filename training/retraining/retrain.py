@@ -24,7 +24,7 @@ from training.network.model import EscalationModel, keep_layers
 from training.printing import say
 from training.retraining.announcing import announce_data, announce_time
 from training.retraining.estimating import estimate
-from training.retraining.learning import Watched, choose_watched, learn
+from training.retraining.learning import choose_watched, learn
 from training.retraining.mixing import mix, without
 from training.retraining.plan import Plan, Record, find_record, write_record
 from training.tickets.own_corpus import FOLDER, OwnCorpus, read_own_corpus, write_own_corpus
@@ -80,12 +80,12 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
     model, base = _start(plan, own, corpus, folder)
     if not (folder / _NETWORK).is_file():
         examples = mix(own.splits["train"], corpus["train"], plan.own_share, plan.epochs, plan.seed)
-        watched = choose_watched(own.splits["validation"], corpus["validation"], plan.seed)
+        watched = choose_watched(own.splits["validation"], plan.seed)
         settings = plan.settings(model.encoder.config.num_hidden_layers)
-        expected = estimate(model, base, examples, watched.messages, settings)
+        expected = estimate(model, base, examples, watched, settings)
         # Each message is read quantised; those of the test split also by the other forms and models.
         read = len(own.splits["validation"]) + len(corpus["validation"]) + 6 * len(own.splits["test"])
-        announce_time(expected, watched, read, _console)
+        announce_time(expected, len(watched), read, _console)
         _train(model, base, examples, watched, settings, folder, plan.seed)
         # The trainer leaves a network behind that computes in bf16.
         model, base = _start(plan, own, corpus, folder)
@@ -158,13 +158,13 @@ def _train(
     model: EscalationModel,
     base: BaseEncoder,
     examples: Examples,
-    watched: Watched,
+    watched: Sequence[Message],
     settings: StageSettings,
     folder: Path,
     seed: int,
 ) -> None:
     try:
-        better = learn(model, base, examples, watched.messages, settings, folder / "training", seed)
+        better = learn(model, base, examples, watched, settings, folder / "training", seed)
     except KeyboardInterrupt:
         raise RunError(
             f"interrupted; the same command goes on from the last checkpoint in {folder}"
@@ -172,8 +172,9 @@ def _train(
     if not better:
         say(
             _console,
-            "No step lowered the validation loss: the network stays as it started. Only its calibration "
-            "and policy are new. Check the labels, or add messages.",
+            "No step lowered the validation loss: the network stays as it started. Only its calibration and "
+            "policy are new (after an older model also its text normaliser). Check the labels, or add "
+            "messages.",
             "yellow",
         )
     save_weights(model, folder / _NETWORK)

@@ -14,7 +14,6 @@ from tqdm.auto import tqdm
 
 from escalate.bundle import load_bundle
 from escalate.model import MAX_WINDOWS
-from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
 
 Array = npt.NDArray[np.float32]
@@ -43,7 +42,7 @@ def read_vectors(texts: Sequence[str]) -> Array:
     )
 
     def read(text: str) -> Array:
-        windows = tokenizer.windows(normalise(text))[:MAX_WINDOWS]
+        windows = tokenizer.windows(bundle.normalise(text))[:MAX_WINDOWS]
         rows = [session.run([vector], {"input_ids": window})[0][0] for window in windows]
         mean: Array = np.average(rows, axis=0, weights=[window.size for window in windows])
         return mean.astype(np.float32)

@@ -9,7 +9,6 @@ from rich.console import Console
 from tests.training.making import make_message
 from training.retraining.announcing import announce_data, announce_time, duration
 from training.retraining.estimating import Estimate
-from training.retraining.learning import Watched
 from training.tickets.own_corpus import OwnCorpus
 
 
@@ -30,18 +29,22 @@ def test_what_is_learned_is_said_before_it_starts() -> None:
     ]
 
 
-@pytest.mark.parametrize(("own", "whose"), [(True, "of yours no longer"), (False, "as too few of yours are")])
-def test_the_time_is_said_before_it_starts(own: bool, whose: str) -> None:
+@pytest.mark.parametrize(
+    ("watched", "told", "most"),
+    [
+        (300, "Training stops early when the loss on 300 validation messages no longer falls", "at most "),
+        (0, "Training goes to its end: stopping early needs 200 labelled validation messages", ""),
+    ],
+)
+def test_the_time_is_said_before_it_starts(watched: int, told: str, most: str) -> None:
     said = StringIO()
     expected = Estimate(steps=300, step=2.0, measurement=10.0, measurements=12, reading=0.02)
-    announce_time(expected, Watched([make_message(0)], own), 3000, Console(file=said, width=40))
-    stops, takes = said.getvalue().splitlines()
-    assert "the loss on 1 validation messages" in stops
-    assert whose in stops
-    assert takes == (
-        "About 12 minutes on this machine for at most 300 steps of 2.00 s, and about 2 minutes to measure "
-        "and write the bundle"
-    )
+    announce_time(expected, watched, 3000, Console(file=said, width=40))
+    assert said.getvalue().splitlines() == [
+        told,
+        f"About 12 minutes on this machine for {most}300 steps of 2.00 s, and about 2 minutes to measure "
+        "and write the bundle",
+    ]
 
 
 @pytest.mark.parametrize(

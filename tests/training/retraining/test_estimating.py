@@ -29,5 +29,7 @@ def test_an_estimate_counts_and_leaves_the_network_as_it_was(
     assert expected.measurements == 12
     assert min(expected.step, expected.measurement, expected.reading) > 0
     assert expected.seconds == expected.steps * expected.step + 12 * expected.measurement
+    alone = estimate(model, base, mix(train[:100], train[100:], 0.5, 2, 1), [], settings)
+    assert (alone.steps, alone.measurements, alone.measurement) == (50, 0, 0)
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)

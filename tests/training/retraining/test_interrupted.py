@@ -11,15 +11,20 @@ from tests.training.retraining.making import COLUMNS, SHIFTED, make_tickets, run
 from training.fitting import fine_tuning
 from training.fitting.losses import LossWeights, loss_of
 from training.network.model import Logits
+from training.retraining import learning
 
 
+@pytest.mark.parametrize("fewest", [20, 200])
 def test_an_interrupted_run_goes_on_and_another_one_is_refused(
     workplace: Path,
     tiny_bundle: Path,
     tiny_corpus: Path,
     recipe_file: Path,
     monkeypatch: pytest.MonkeyPatch,
+    fewest: int,
 ) -> None:
+    """With and without early stopping by the 30 validation messages."""
+    monkeypatch.setattr(learning, "FEWEST_TO_WATCH", fewest)
     tickets = make_tickets(300, SHIFTED)
     data = write_csv(workplace / "tickets.csv", tickets)
     learned = 0

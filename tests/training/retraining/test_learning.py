@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,31 +24,22 @@ from training.retraining.learning import (
 from training.retraining.mixing import mix
 
 
-def test_early_stopping_goes_by_own_messages_where_enough_are_labelled() -> None:
-    corpus = [make_message(i, id=f"c-{i}") for i in range(100)]
-    unlabelled = {"complexity": None, "negative_sentiment": None, "human_requested": None}
-    few = [make_message(i, **(unlabelled if i else {})) for i in range(100)]
+def test_early_stopping_needs_enough_labelled_messages() -> None:
     enough = [make_message(i) for i in range(FEWEST_TO_WATCH)]
-    assert not choose_watched(few, corpus, 1).own
-    assert {m.id for m in choose_watched(few, corpus, 1).messages} == {m.id for m in corpus}
-    assert choose_watched(enough, corpus, 1).own
-    assert choose_watched(few, [], 1).own
+    assert len(choose_watched(enough, 1)) == FEWEST_TO_WATCH
     partly = [replace(m, complexity=None, human_requested=None) for m in enough]
-    assert choose_watched(partly, corpus, 1).own
-    assert not choose_watched(enough[1:], corpus, 1).own
+    assert len(choose_watched(partly, 1)) == FEWEST_TO_WATCH
+    assert choose_watched(enough[1:], 1) == []
+    unlabelled = replace(enough[0], complexity=None, negative_sentiment=None, human_requested=None)
+    assert choose_watched([*enough[1:], unlabelled], 1) == []
 
 
 def test_of_many_messages_a_part_that_the_seed_tells_is_watched() -> None:
     many = [make_message(i) for i in range(2 * MOST_TO_WATCH)]
-    first, again, other = (choose_watched(many, [], seed).messages for seed in (1, 1, 2))
+    first, again, other = (choose_watched(many, seed) for seed in (1, 1, 2))
     assert len({m.id for m in first}) == MOST_TO_WATCH
     assert first == again
     assert first != other
-
-
-def test_of_the_corpus_only_the_four_languages_are_watched() -> None:
-    corpus = [make_message(i, language="other" if i % 2 else "he") for i in range(20)]
-    assert {m.language for m in choose_watched([], corpus, 1).messages} == {"he"}
 
 
 @pytest.mark.parametrize(("steps", "between"), [(1, 1), (9, 1), (100, 10), (90_000, 200)])
@@ -91,3 +83,16 @@ def test_the_start_comes_back_where_nothing_is_better(
     (watch,) = watches
     assert isinstance(watch, Watch)
     assert watch.examples.texts == [message.text for message in watched]
+
+
+def test_without_messages_to_watch_it_learns_to_the_end(
+    network: tuple[EscalationModel, BaseEncoder], tiny_corpus: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    model, base = network
+    start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    examples = mix(read_split(tiny_corpus, "train")[:64], [], 1, 1, 1)
+    settings = replace(tiny_recipe.teacher, batch_size=16)
+    assert learn(model, base, examples, [], settings, tmp_path, 1)
+    state = json.loads((tmp_path / "checkpoint-4" / "trainer_state.json").read_text(encoding="utf-8"))
+    assert state["global_step"] == state["max_steps"] == 4
+    assert not torch.equal(model.outputs.weight, start["outputs.weight"])
