@@ -181,7 +181,7 @@ def _is_control(piece: str) -> bool:
 def kept_pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> list[int]:
     """Return the ids to keep, ascending: special pieces, pieces without letters, pieces of ``texts``.
 
-    Pieces that ``escalate.text.normalise`` would change can never be read and are not kept.
+    Pieces that ``escalate.text.normalise`` would change within a text can never be read and are not kept.
 
     Args:
         tokenizer: The whole tokenizer.
@@ -190,7 +190,9 @@ def kept_pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> list[int]:
     keep: set[int] = set()
     for piece, index in tokenizer.get_vocab().items():
         surface = piece.lstrip("▁")
-        if piece in _SPECIAL_PIECES or (not any(map(str.isalpha, surface)) and normalise(surface) == surface):
+        # Before a letter, as what ends a text is normalised otherwise.
+        read = not any(map(str.isalpha, surface)) and normalise(f"{surface}a") == f"{surface}a"
+        if piece in _SPECIAL_PIECES or read:
             keep.add(index)
     batch: list[str] = []
     for text in texts:

