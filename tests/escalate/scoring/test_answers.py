@@ -17,6 +17,7 @@ class Counting:
 
     def __init__(self, classifier: Classifier) -> None:
         self.version = classifier.version
+        self.normalise = classifier.normalise
         self.asked: list[str] = []
         self._classifier = classifier
 

@@ -272,11 +272,11 @@ def test_the_halves_of_a_pair_may_be_nearly_equal(tmp_path: Path) -> None:
 
 def test_short_texts_count_only_when_equal() -> None:
     numbers, problems = check_duplicates(
-        [*rows(["thank you!!", "thank you!"]), *rows(["thanks you!"], "test")]
+        [*rows(["thank you??", "thank you?"]), *rows(["thanks you?"], "test")]
     )
     assert problems == []
     assert numbers["en"]["near"] == 0
-    numbers, problems = check_duplicates([*rows(["thank you"]), *rows(["Thank  you"], "test")])
+    numbers, problems = check_duplicates([*rows(["thank you"]), *rows(["Thank  you!"], "test")])
     assert numbers["en"]["across_splits"] == 2
     assert len(problems) == 2
 
