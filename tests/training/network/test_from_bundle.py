@@ -69,7 +69,7 @@ def test_the_released_network_answers_as_the_released_model(released: Path) -> N
             ids = torch.from_numpy(window)
             logits = model(ids, torch.ones_like(ids))
         # Only the rounding of activations is left between them.
-        np.testing.assert_allclose(served[0], logits.outputs.numpy(), atol=0.15, rtol=0.03)
+        np.testing.assert_allclose(served[0], logits.outputs.numpy(), atol=0.15)
         np.testing.assert_allclose(served[1], logits.language.numpy(), atol=0.15, rtol=0.03)
 
 
