@@ -2,14 +2,14 @@
 
 Some hundred differences are tested at once, so that some intervals lie below 0 by chance alone. A
 difference counts as a loss where it stays one when the rate of false discoveries is held (Y. Benjamini
-and Y. Hochberg, "Controlling the false discovery rate", 1995): among all differences of whole
+and Y. Hochberg, "Controlling the false discovery rate", 1995): among those of all messages and of whole
 languages, which are few, and apart from these among those of their slices. Where two models are equal,
 either kind shows a loss in no more than FALSE_LOSSES of all trials.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,12 +18,14 @@ import numpy.typing as npt
 from scipy.stats import false_discovery_control, mannwhitneyu
 
 from escalate.policy import OUTPUTS
+from training.corpus.messages import Message
 from training.evaluation.answers import Answers
 from training.evaluation.resampling import SEED, Array, Change, Resampling
 from training.evaluation.slices import (
     LANGUAGE,
     WHOLE,
     Dimension,
+    Slice,
     enough,
     kind,
     length,
@@ -50,7 +52,7 @@ class Difference:
     """How a candidate does beside the shipped model on one slice.
 
     Attributes:
-        language: Language of the messages.
+        language: Language of the messages, ``all`` for all messages together.
         dimension: What the messages share, ``all`` for the whole language.
         value: The value they share.
         name: An output, compared in macro-F1, or ``language``, compared in accuracy.
@@ -74,9 +76,14 @@ class Difference:
     lost: bool = False
 
     @property
+    def whose(self) -> str:
+        """The language, for a person."""
+        return "all languages" if self.language == WHOLE else self.language
+
+    @property
     def where(self) -> str:
         """The slice, for a person."""
-        return self.language if self.dimension == WHOLE else f"{self.language}, {self.value}"
+        return self.whose if self.dimension == WHOLE else f"{self.whose}, {self.value}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ class Comparison:
 def compare(
     candidate: Answers, shipped: Answers, seed: int = SEED, *, judge_language: bool = True
 ) -> Comparison:
-    """Compare two models per language and per slice of it, in every output and in the language.
+    """Compare two models as a whole, per language and per slice of it, in every output and in the language.
 
     Args:
         candidate: Answers of the candidate.
@@ -116,7 +123,7 @@ def compare(
     if not judge_language:
         del ours[LANGUAGE]
     differences, too_small = [], 0
-    for part in slices(messages, COMPARED):
+    for part in _parts(messages):
         resampling = Resampling([messages[row] for row in part.rows], seed)
         for name, (measure, every) in ours.items():
             found, other = every[part.rows], theirs[name][1][part.rows]
@@ -148,6 +155,13 @@ def compare(
         if guesses(candidate.labels[:, i], candidate.probabilities[:, i])
     )
     return Comparison(judged, too_small, guessed)
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[Slice]:
+    # Of a few hundred own tickets in four languages no single language has enough to compare.
+    if len({message.language for message in messages}) > 1:
+        yield Slice(WHOLE, WHOLE, WHOLE, np.arange(len(messages)))
+    yield from slices(messages, COMPARED)
 
 
 def _lost(family: list[Difference]) -> list[Difference]:

@@ -248,8 +248,8 @@ def show(trial: Trial, console: Console) -> None:
         f"of false ones of {FALSE_LOSSES:.0%}; {comparison.too_small} slices were too small to compare.",
         soft_wrap=True,
     )
-    for (language, name), rows in _worse(comparison.losses).items():
-        console.print(f"\n{language}: {name}: {len(rows)} messages got worse", style="bold", soft_wrap=True)
+    for (whose, name), rows in _worse(comparison.losses).items():
+        console.print(f"\n{whose}: {name}: {len(rows)} messages got worse", style="bold", soft_wrap=True)
         for line in _shortened([trial.answers.messages[row] for row in rows]):
             console.print(line, soft_wrap=True)
 
@@ -284,7 +284,7 @@ def _worse(losses: Sequence[Difference]) -> dict[tuple[str, str], list[int]]:
     """Return the rows of the messages that got worse, once for each language and output."""
     rows: dict[tuple[str, str], dict[int, None]] = {}
     for loss in losses:
-        rows.setdefault((loss.language, loss.name), {}).update(dict.fromkeys(loss.worse))
+        rows.setdefault((loss.whose, loss.name), {}).update(dict.fromkeys(loss.worse))
     return {key: list(own) for key, own in rows.items()}
 
 

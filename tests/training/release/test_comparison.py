@@ -72,6 +72,17 @@ def test_languages_that_a_model_read_are_not_judged(messages: list[Message]) -> 
     assert any(loss.name == "language" for loss in compare(wrong, make_answers(messages)).losses)
 
 
+def test_few_messages_of_each_language_are_compared_together() -> None:
+    messages = [
+        make_message(i, language=language) for language in ("he", "ar", "cs", "en") for i in range(16)
+    ]
+    candidate = make_answers(messages)
+    candidate.probabilities[:, 0] = 0.4
+    comparison = compare(candidate, make_answers(messages))
+    assert {difference.where for difference in comparison.differences} == {"all languages"}
+    assert [loss.name for loss in comparison.losses] == ["complexity"]
+
+
 def test_a_model_that_guesses_is_named() -> None:
     messages = [make_message(i) for i in range(400)]
     probabilities = make_answers(messages).probabilities
