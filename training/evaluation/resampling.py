@@ -30,6 +30,8 @@ MINIMUM_GROUPS: Final = 5
 # More of them are put together at random: the intervals stay as wide, and fit into memory.
 _MOST_UNITS: Final = 3000
 
+_MOST_WEIGHTS: Final = 1_000_000
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -75,6 +77,32 @@ def accuracy(counts: Array) -> Array:
     right = counts[..., 0] + counts[..., 3]
     share: Array = np.divide(right, total, out=np.full_like(total, np.nan), where=total > 0)
     return share
+
+
+def ranking(labels: Array, probabilities: Array, weights: Array) -> Array:
+    """Return how well probabilities rank messages, for each of several weightings of them.
+
+    Args:
+        labels: 0, 1 or NaN for unknown, shape (messages,).
+        probabilities: 0..1, same shape.
+        weights: How often each message counts, shape (weightings, messages).
+
+    Returns:
+        Areas under the ROC curve, 0..1, shape (weightings,); equal probabilities count half. NaN where
+        a label does not occur.
+    """
+    yes, no = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    no = no[np.argsort(probabilities[no])]
+    beneath = np.zeros((len(weights), len(no) + 1))
+    weights[:, no].cumsum(axis=1, out=beneath[:, 1:])
+    lower, upper = (
+        np.searchsorted(probabilities[no], probabilities[yes], side) for side in ("left", "right")
+    )
+    of_yes = weights[:, yes]
+    right = (of_yes * (beneath[:, lower] + beneath[:, upper])).sum(1) / 2
+    pairs = of_yes.sum(1) * beneath[:, -1]
+    area: Array = np.divide(right, pairs, out=np.full_like(pairs, np.nan), where=pairs > 0)
+    return area
 
 
 def group_of(message: Message) -> str:
@@ -128,7 +156,26 @@ class Resampling:
         Both are outcomes of the same messages, shape (messages, 4); each draw is used for both.
         """
         value = measure(found.sum(0)) - measure(other.sum(0))
-        drawn = measure(self._resample(found)) - measure(self._resample(other))
+        return self._change(value, measure(self._resample(found)) - measure(self._resample(other)))
+
+    def ranking_difference(self, labels: Array, probabilities: Array, others: Array) -> Change:
+        """Return how much better ``probabilities`` rank the messages than ``others``, and the interval.
+
+        Args:
+            labels: 0, 1 or NaN for unknown, shape (messages,).
+            probabilities: 0..1, same shape.
+            others: Same shape.
+        """
+
+        def better(weights: Array) -> Array:
+            return ranking(labels, probabilities, weights) - ranking(labels, others, weights)
+
+        # A part of the draws at a time: all of them for all messages would not fit into memory.
+        parts = np.array_split(self._draws, -(-len(self._draws) * len(labels) // _MOST_WEIGHTS))
+        drawn = np.concatenate([better(part[:, self._units]) for part in parts])
+        return self._change(better(np.ones((1, len(labels))))[0], drawn)
+
+    def _change(self, value: Array, drawn: Array) -> Change:
         estimate = self._interval(value, drawn)
         # Counting draws could not tell probabilities below 1 / RESAMPLES apart, which many comparisons need.
         degrees = max(1, self._count - 1)

@@ -12,7 +12,7 @@ from escalate.policy import OUTPUTS
 from training.evaluation.slices import LANGUAGE, WHOLE
 from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number
 from training.files import write_whole
-from training.release.comparison import Difference
+from training.release.comparison import RANKING, Difference
 
 CHANGELOG: Final = "CHANGELOG.md"
 
@@ -57,7 +57,11 @@ def changelog_entry(
         differences: Differences to the model before, losses among them.
     """
     data = manifest["data"]
-    whole = {(d.language, d.name): d.change.value for d in differences if d.dimension == WHOLE}
+    whole = {
+        (d.language, d.name): d.change.value
+        for d in differences
+        if d.dimension == WHOLE and d.measure != RANKING
+    }
     rows = [
         [
             LANGUAGE_NAMES[language],
@@ -83,7 +87,7 @@ def changelog_entry(
         parts.append(table)
     if losses := [d for d in differences if d.lost]:
         accepted = [
-            f"- {d.where}: {d.name} {d.change.value:+.3f} "
+            f"- {d.where}: {d.name} {d.change.value:+.3f} in {d.measure} "
             f"(95 % interval {d.change.low:+.3f} to {d.change.high:+.3f})"
             for d in losses
         ]

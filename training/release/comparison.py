@@ -1,10 +1,14 @@
 """Compares the answers of two models about the same messages.
 
+Decisions are compared in macro-F1, at a probability of one half, and as a whole and per language the
+ranking too (area under the ROC curve): a model that has learned nothing but how common a label is may
+decide better than before and yet rank worse, and thresholds are chosen on the ranking.
+
 Some hundred differences are tested at once, so that some intervals lie below 0 by chance alone. A
 difference counts as a loss where it stays one when the rate of false discoveries is held (Y. Benjamini
-and Y. Hochberg, "Controlling the false discovery rate", 1995): among those of all messages and of whole
-languages, which are few, and apart from these among those of their slices. Where two models are equal,
-either kind shows a loss in no more than FALSE_LOSSES of all trials.
+and Y. Hochberg, "Controlling the false discovery rate", 1995): among the decisions about all messages
+and whole languages, which are few, and apart from these among their rankings and among slices. Where
+two models are equal, each of the three kinds shows a loss in no more than FALSE_LOSSES of all trials.
 """
 
 from __future__ import annotations
@@ -16,11 +20,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import false_discovery_control, mannwhitneyu
+from sklearn.metrics import roc_auc_score
 
 from escalate.policy import OUTPUTS
 from training.corpus.messages import Message
 from training.evaluation.answers import Answers
-from training.evaluation.resampling import SEED, Array, Change, Resampling
+from training.evaluation.resampling import SEED, Array, Change, Resampling, accuracy
 from training.evaluation.slices import (
     LANGUAGE,
     WHOLE,
@@ -38,7 +43,10 @@ COMPARED: Final[Mapping[str, Dimension]] = {"length": length, "channel": kind, "
 """The dimensions in which a candidate must not lose."""
 
 FALSE_LOSSES: Final = 0.05
-"""Share of trials of equal models in which whole languages, or slices, may show a loss."""
+"""Share of trials of equal models in which one kind of comparison may show a loss."""
+
+RANKING: Final = "AUC"
+"""The measure of a ranking; decisions are measured in macro-F1, languages in accuracy."""
 
 GUESSING: Final = 0.05
 """Probability of so good a ranking by chance from which on a candidate counts as guessing."""
@@ -55,7 +63,8 @@ class Difference:
         language: Language of the messages, ``all`` for all messages together.
         dimension: What the messages share, ``all`` for the whole language.
         value: The value they share.
-        name: An output, compared in macro-F1, or ``language``, compared in accuracy.
+        name: An output, or ``language``.
+        measure: What is compared: ``macro-F1`` or RANKING of an output, ``accuracy`` of the language.
         messages: Number of messages.
         shipped: Value of the shipped model, 0..1.
         candidate: Value of the candidate, 0..1.
@@ -68,6 +77,7 @@ class Difference:
     dimension: str
     value: str
     name: str
+    measure: str
     messages: int
     shipped: float
     candidate: float
@@ -132,22 +142,26 @@ def compare(
             if not enough(measure, found):
                 too_small += 1
                 continue
-            differences.append(
-                Difference(
-                    language=part.language,
-                    dimension=part.dimension,
-                    value=part.value,
-                    name=name,
-                    messages=int(found.sum()),
-                    shipped=float(measure(other.sum(0))),
-                    candidate=float(measure(found.sum(0))),
-                    change=resampling.difference(measure, found, other),
-                    worse=_worse(candidate, shipped, name, part.rows[_right(other) & ~_right(found)]),
-                )
+            decisions = Difference(
+                language=part.language,
+                dimension=part.dimension,
+                value=part.value,
+                name=name,
+                measure="accuracy" if measure is accuracy else "macro-F1",
+                messages=int(found.sum()),
+                shipped=float(measure(other.sum(0))),
+                candidate=float(measure(found.sum(0))),
+                change=resampling.difference(measure, found, other),
+                worse=_worse(candidate, shipped, name, part.rows[_right(other) & ~_right(found)]),
             )
-    whole = [difference for difference in differences if difference.dimension == WHOLE]
-    parts = [difference for difference in differences if difference.dimension != WHOLE]
-    lost = {id(difference) for family in (whole, parts) for difference in _lost(family)}
+            differences.append(decisions)
+            if part.dimension == WHOLE and name in OUTPUTS:
+                differences.append(_ranking(decisions, candidate, shipped, part.rows, resampling))
+    kinds: dict[tuple[bool, bool], list[Difference]] = {}
+    for difference in differences:
+        whole, ranked = difference.dimension == WHOLE, difference.measure == RANKING
+        kinds.setdefault((whole, ranked), []).append(difference)
+    lost = {id(difference) for together in kinds.values() for difference in _lost(together)}
     judged = tuple(replace(difference, lost=id(difference) in lost) for difference in differences)
     guessed = tuple(
         output
@@ -164,11 +178,26 @@ def _parts(messages: Sequence[Message]) -> Iterator[Slice]:
     yield from slices(messages, COMPARED)
 
 
-def _lost(family: list[Difference]) -> list[Difference]:
-    if not family:
-        return []
-    adjusted = false_discovery_control([difference.change.p_loss for difference in family])
-    return [d for d, p in zip(family, adjusted, strict=True) if p <= FALSE_LOSSES]
+def _ranking(
+    decisions: Difference, candidate: Answers, shipped: Answers, rows: Array, resampling: Resampling
+) -> Difference:
+    """Return the difference of the rankings where that of the decisions is known."""
+    output = OUTPUTS.index(decisions.name)
+    labels = candidate.labels[rows, output]
+    ours, theirs = (answers.probabilities[rows, output] for answers in (candidate, shipped))
+    known = ~np.isnan(labels)
+    return replace(
+        decisions,
+        measure=RANKING,
+        shipped=float(roc_auc_score(labels[known], theirs[known])),
+        candidate=float(roc_auc_score(labels[known], ours[known])),
+        change=resampling.ranking_difference(labels, ours, theirs),
+    )
+
+
+def _lost(together: Sequence[Difference]) -> list[Difference]:
+    adjusted = false_discovery_control([difference.change.p_loss for difference in together])
+    return [d for d, p in zip(together, adjusted, strict=True) if p <= FALSE_LOSSES]
 
 
 def guesses(labels: Array, probabilities: Array) -> bool:

@@ -26,7 +26,7 @@ from training.evaluation.answers import Answers, answer
 from training.evaluation.slices import WHOLE, outcomes_of
 from training.evaluation.tables import OUTPUT_NAMES, isolated
 from training.release.changelog import CHANGELOG, add_entry, changelog_entry, has_entry, read_changelog
-from training.release.comparison import FALSE_LOSSES, Comparison, Difference, compare
+from training.release.comparison import FALSE_LOSSES, RANKING, Comparison, Difference, compare
 from training.release.references import check_references, reference_texts, write_references
 from training.tickets.own_corpus import find_own_corpus, languages_are_labels
 
@@ -241,7 +241,7 @@ def show(trial: Trial, console: Console) -> None:
     if trial.obstacle is not None:
         return
     comparison = trial.comparison
-    shown = [d for d in comparison.differences if d.dimension == WHOLE or d.lost]
+    shown = [d for d in comparison.differences if d.lost or (d.dimension == WHOLE and d.measure != RANKING)]
     console.print(_table(trial, shown))
     console.print(
         f"{len(comparison.differences)} comparisons, {len(comparison.losses)} losses at a rate "
@@ -271,7 +271,8 @@ def _table(trial: Trial, differences: Sequence[Difference]) -> Table:
         change = difference.change
         table.add_row(
             difference.where,
-            OUTPUT_NAMES.get(difference.name, difference.name),
+            OUTPUT_NAMES.get(difference.name, difference.name)
+            + (f" ({RANKING})" if difference.measure == RANKING else ""),
             str(difference.messages),
             f"{difference.shipped:.3f} → {difference.candidate:.3f}",
             f"{change.value:+.3f} ({change.low:+.3f} … {change.high:+.3f})",
@@ -281,11 +282,11 @@ def _table(trial: Trial, differences: Sequence[Difference]) -> Table:
 
 
 def _worse(losses: Sequence[Difference]) -> dict[tuple[str, str], list[int]]:
-    """Return the rows of the messages that got worse, once for each language and output."""
+    """Return the rows of the messages that got worse, where any did, once for each language and output."""
     rows: dict[tuple[str, str], dict[int, None]] = {}
     for loss in losses:
         rows.setdefault((loss.whose, loss.name), {}).update(dict.fromkeys(loss.worse))
-    return {key: list(own) for key, own in rows.items()}
+    return {key: list(own) for key, own in rows.items() if own}
 
 
 def _shortened(messages: Sequence[Message]) -> Iterator[Text]:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from tests.training.making import make_message
-from training.evaluation.resampling import MINIMUM_GROUPS, Resampling, accuracy, macro_f1, outcomes
+from training.evaluation.resampling import MINIMUM_GROUPS, Resampling, accuracy, macro_f1, outcomes, ranking
 
 RANDOM = np.random.default_rng(3)
 
@@ -16,6 +16,28 @@ def test_measures_equal_scikit_learn() -> None:
         counts = outcomes(answers, labels).sum(0)
         assert macro_f1(counts) == pytest.approx(f1_score(labels, answers, average="macro"))
         assert accuracy(counts) == pytest.approx(accuracy_score(labels, answers))
+
+
+def test_ranking_equals_scikit_learn_with_ties_and_weights() -> None:
+    for _ in range(20):
+        labels, probabilities = RANDOM.integers(0, 2, 60).astype(float), RANDOM.integers(0, 9, 60) / 9
+        weights = RANDOM.integers(0, 4, (3, 60)).astype(float)
+        expected = [roc_auc_score(labels, probabilities, sample_weight=drawn) for drawn in weights]
+        assert ranking(labels, probabilities, weights) == pytest.approx(np.array(expected))
+    assert np.isnan(ranking(np.ones(3), np.zeros(3), np.ones((1, 3))))
+
+
+def test_a_better_ranking_is_a_gain_and_an_equal_one_is_none() -> None:
+    messages = [make_message(i, group=None) for i in range(300)]
+    labels = np.where(np.arange(300) < 20, np.nan, np.arange(300) % 2)
+    noise = RANDOM.normal(size=(2, 300))
+    good, poor = (np.nan_to_num(labels) + spread * noise[i] for i, spread in enumerate((0.5, 2.0)))
+    drawn = Resampling(messages)
+    better = drawn.ranking_difference(labels, good, poor)
+    assert 0 < better.low < better.value < better.high
+    assert better.p_gain < 0.001
+    equal = drawn.ranking_difference(labels, good, 3 * good)
+    assert (equal.low, equal.value, equal.high) == (0, 0, 0)
 
 
 def test_unknown_labels_do_not_count() -> None:

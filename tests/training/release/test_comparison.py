@@ -18,7 +18,9 @@ def messages() -> list[Message]:
 
 def test_equal_answers_lose_nothing(messages: list[Message]) -> None:
     comparison = compare(make_answers(messages), make_answers(messages))
-    assert len(comparison.differences) == 3 * 4
+    decisions = [difference for difference in comparison.differences if difference.measure != "AUC"]
+    assert len(decisions) == 3 * 4
+    assert [d.name for d in comparison.differences if d.measure == "AUC"] == list(OUTPUTS)
     assert comparison.losses == []
     assert comparison.too_small == 0
 
@@ -38,6 +40,19 @@ def test_a_loss_in_one_slice_is_found_there(messages: list[Message]) -> None:
     assert set(whole.worse) == set(spoiled)
     assert whole.worse[0] == spoiled[7]
     assert whole.change.value == pytest.approx(whole.candidate - whole.shipped)
+
+
+def test_a_worse_ranking_is_a_loss_though_every_decision_is_as_before(messages: list[Message]) -> None:
+    shipped = make_answers(messages)
+    random = np.random.default_rng(1)
+    labels = labels_of(messages)
+    # Right as often on either side of one half, but spread at random there instead of by the label.
+    blurred = random.random(labels.shape) / 2 + (shipped.probabilities >= 0.5) / 2
+    wrong = random.random(labels.shape) < 0.3
+    sure = np.where(wrong, 0.5 + 0.01 * (0.5 - labels), labels)
+    unsure = np.where(wrong, np.abs(1 - labels - random.random(labels.shape) / 2.1), blurred)
+    comparison = compare(make_answers(messages, unsure), make_answers(messages, sure))
+    assert {(loss.name, loss.measure) for loss in comparison.losses} == {(o, "AUC") for o in OUTPUTS}
 
 
 def test_a_gain_is_not_a_loss(messages: list[Message]) -> None:
@@ -80,7 +95,10 @@ def test_few_messages_of_each_language_are_compared_together() -> None:
     candidate.probabilities[:, 0] = 0.4
     comparison = compare(candidate, make_answers(messages))
     assert {difference.where for difference in comparison.differences} == {"all languages"}
-    assert [loss.name for loss in comparison.losses] == ["complexity"]
+    assert [(loss.name, loss.measure) for loss in comparison.losses] == [
+        ("complexity", "macro-F1"),
+        ("complexity", "AUC"),
+    ]
 
 
 def test_a_model_that_guesses_is_named() -> None:
