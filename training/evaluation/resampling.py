@@ -156,7 +156,8 @@ class Resampling:
         Both are outcomes of the same messages, shape (messages, 4); each draw is used for both.
         """
         value = measure(found.sum(0)) - measure(other.sum(0))
-        return self._change(value, measure(self._resample(found)) - measure(self._resample(other)))
+        drawn = measure(self._resample(found)) - measure(self._resample(other))
+        return self._change(value, drawn, self._count)
 
     def ranking_difference(self, labels: Array, probabilities: Array, others: Array) -> Change:
         """Return how much better ``probabilities`` rank the messages than ``others``, and the interval.
@@ -166,19 +167,25 @@ class Resampling:
             probabilities: 0..1, same shape.
             others: Same shape.
         """
+        known = np.flatnonzero(~np.isnan(labels))
+        labels, probabilities, others = labels[known], probabilities[known], others[known]
+        units = self._units[known]
 
         def better(weights: Array) -> Array:
             return ranking(labels, probabilities, weights) - ranking(labels, others, weights)
 
         # A part of the draws at a time: all of them for all messages would not fit into memory.
-        parts = np.array_split(self._draws, -(-len(self._draws) * len(labels) // _MOST_WEIGHTS))
-        drawn = np.concatenate([better(part[:, self._units]) for part in parts])
-        return self._change(better(np.ones((1, len(labels))))[0], drawn)
+        parts = np.array_split(self._draws, -(-len(self._draws) * len(known) // _MOST_WEIGHTS))
+        drawn = np.concatenate([better(part[:, units]) for part in parts])
+        # A ranking is known no better than the rarer label.
+        fewest = min(len(np.unique(units[labels == label])) for label in (0, 1))
+        return self._change(better(np.ones((1, len(known))))[0], drawn, fewest)
 
-    def _change(self, value: Array, drawn: Array) -> Change:
+    def _change(self, value: Array, drawn: Array, units: int) -> Change:
+        """Return a change, with the probabilities of a t distribution for so many units."""
         estimate = self._interval(value, drawn)
         # Counting draws could not tell probabilities below 1 / RESAMPLES apart, which many comparisons need.
-        degrees = max(1, self._count - 1)
+        degrees = max(1, units - 1)
         error = np.nanstd(drawn) * np.sqrt((degrees + 1) / degrees)
         steps = float(value / error) if error > 0 else float(np.sign(value)) * np.inf if value else 0.0
         p_loss, p_gain = float(t.cdf(steps, degrees)), float(t.sf(steps, degrees))

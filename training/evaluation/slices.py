@@ -39,10 +39,10 @@ LANGUAGE: Final = "language"
 
 @dataclass(frozen=True)
 class Slice:
-    """Some messages of one language.
+    """Some messages of one language, or all messages.
 
     Attributes:
-        language: Their language.
+        language: Their language, or WHOLE.
         dimension: What they share, a name of DIMENSIONS or WHOLE.
         value: The value they share.
         rows: Their positions among all messages.

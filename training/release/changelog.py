@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import OUTPUTS
-from training.evaluation.slices import LANGUAGE, WHOLE
+from training.evaluation.slices import LANGUAGE
 from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number
 from training.files import write_whole
-from training.release.comparison import RANKING, Difference
+from training.release.comparison import Comparison
 
 CHANGELOG: Final = "CHANGELOG.md"
 
@@ -44,7 +44,7 @@ def changelog_entry(
     corpus: str,
     values: Mapping[str, Mapping[str, float]],
     previous: str | None,
-    differences: Sequence[Difference],
+    comparison: Comparison,
 ) -> str:
     """Return the entry of a release.
 
@@ -54,14 +54,10 @@ def changelog_entry(
         corpus: SHA-256 of the corpus that both models were measured on.
         values: By language, and by output or ``language``, what the released model measured.
         previous: Version of the model before, or None where nothing was compared.
-        differences: Differences to the model before, losses among them.
+        comparison: With the model before, losses among it.
     """
     data = manifest["data"]
-    whole = {
-        (d.language, d.name): d.change.value
-        for d in differences
-        if d.dimension == WHOLE and d.measure != RANKING
-    }
+    whole = {(d.language, d.name): d.change.value for d in comparison.whole}
     rows = [
         [
             LANGUAGE_NAMES[language],
@@ -85,12 +81,13 @@ def changelog_entry(
     parts = [f"## {manifest['version']} ({day.isoformat()})", "\n".join(facts), compared]
     if rows:
         parts.append(table)
-    if losses := [d for d in differences if d.lost]:
-        accepted = [
-            f"- {d.where}: {d.name} {d.change.value:+.3f} in {d.measure} "
-            f"(95 % interval {d.change.low:+.3f} to {d.change.high:+.3f})"
-            for d in losses
-        ]
+    accepted = [
+        f"- {loss.where}: {loss.name} {loss.change.value:+.3f} in {loss.measure} "
+        f"(95 % interval {loss.change.low:+.3f} to {loss.change.high:+.3f})"
+        for loss in comparison.losses
+    ]
+    accepted += [f"- {output}: told no better than chance" for output in comparison.guessed]
+    if accepted:
         parts += ["Losses that were accepted:", "\n".join(accepted)]
     return "\n\n".join(parts) + "\n"
 

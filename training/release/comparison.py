@@ -1,14 +1,14 @@
 """Compares the answers of two models about the same messages.
 
-Decisions are compared in macro-F1, at a probability of one half, and as a whole and per language the
-ranking too (area under the ROC curve): a model that has learned nothing but how common a label is may
-decide better than before and yet rank worse, and thresholds are chosen on the ranking.
+Decisions are compared in macro-F1, at a probability of one half; for all messages together and for whole
+languages the ranking is compared too (area under the ROC curve). A model that has learned nothing but how
+common a label is may decide better than before and yet rank worse, and thresholds are chosen on the
+ranking. All languages are ranked together as they are in service, where they share a threshold.
 
 Some hundred differences are tested at once, so that some intervals lie below 0 by chance alone. A
 difference counts as a loss where it stays one when the rate of false discoveries is held (Y. Benjamini
-and Y. Hochberg, "Controlling the false discovery rate", 1995): among the decisions about all messages
-and whole languages, which are few, and apart from these among their rankings and among slices. Where
-two models are equal, each of the three kinds shows a loss in no more than FALSE_LOSSES of all trials.
+and Y. Hochberg, "Controlling the false discovery rate", 1995), in each of three kinds apart: decisions
+about all messages and whole languages, which are few; rankings; decisions about slices.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import false_discovery_control, mannwhitneyu
-from sklearn.metrics import roc_auc_score
 
 from escalate.policy import OUTPUTS
 from training.corpus.messages import Message
 from training.evaluation.answers import Answers
-from training.evaluation.resampling import SEED, Array, Change, Resampling, accuracy
+from training.evaluation.resampling import SEED, Array, Change, Resampling, accuracy, ranking
 from training.evaluation.slices import (
     LANGUAGE,
     WHOLE,
@@ -43,10 +42,11 @@ COMPARED: Final[Mapping[str, Dimension]] = {"length": length, "channel": kind, "
 """The dimensions in which a candidate must not lose."""
 
 FALSE_LOSSES: Final = 0.05
-"""Share of trials of equal models in which one kind of comparison may show a loss."""
+"""Share of trials of equal models in which each of the three kinds may show a loss."""
 
+MACRO_F1: Final = "macro-F1"
+ACCURACY: Final = "accuracy"
 RANKING: Final = "AUC"
-"""The measure of a ranking; decisions are measured in macro-F1, languages in accuracy."""
 
 GUESSING: Final = 0.05
 """Probability of so good a ranking by chance from which on a candidate counts as guessing."""
@@ -61,10 +61,10 @@ class Difference:
 
     Attributes:
         language: Language of the messages, ``all`` for all messages together.
-        dimension: What the messages share, ``all`` for the whole language.
+        dimension: What the messages share besides, ``all`` for nothing.
         value: The value they share.
         name: An output, or ``language``.
-        measure: What is compared: ``macro-F1`` or RANKING of an output, ``accuracy`` of the language.
+        measure: MACRO_F1 or RANKING of an output, ACCURACY of the language.
         messages: Number of messages.
         shipped: Value of the shipped model, 0..1.
         candidate: Value of the candidate, 0..1.
@@ -101,14 +101,23 @@ class Comparison:
     """All differences.
 
     Attributes:
-        differences: The differences.
-        too_small: How many slices were too small to compare.
+        whole: Of the decisions about all messages together and about whole languages.
+        rankings: Of the rankings of the same messages.
+        slices: Of the decisions about slices of a language.
+        too_small: How many decisions were about too few messages to compare.
         guessed: Outputs that the candidate tells no better than chance.
     """
 
-    differences: tuple[Difference, ...]
-    too_small: int
+    whole: tuple[Difference, ...] = ()
+    rankings: tuple[Difference, ...] = ()
+    slices: tuple[Difference, ...] = ()
+    too_small: int = 0
     guessed: tuple[str, ...] = ()
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """All differences, those of slices last."""
+        return (*self.whole, *self.rankings, *self.slices)
 
     @property
     def losses(self) -> list[Difference]:
@@ -132,12 +141,15 @@ def compare(
     ours, theirs = outcomes_of(candidate), outcomes_of(shipped)
     if not judge_language:
         del ours[LANGUAGE]
-    differences, too_small = [], 0
+    whole: list[Difference] = []
+    rankings: list[Difference] = []
+    parts: list[Difference] = []
+    too_small = 0
     for part in _parts(messages):
         resampling = Resampling([messages[row] for row in part.rows], seed)
         for name, (measure, every) in ours.items():
             found, other = every[part.rows], theirs[name][1][part.rows]
-            if not found.any():
+            if not _wanted(part, messages, found):
                 continue
             if not enough(measure, found):
                 too_small += 1
@@ -147,35 +159,37 @@ def compare(
                 dimension=part.dimension,
                 value=part.value,
                 name=name,
-                measure="accuracy" if measure is accuracy else "macro-F1",
+                measure=ACCURACY if measure is accuracy else MACRO_F1,
                 messages=int(found.sum()),
                 shipped=float(measure(other.sum(0))),
                 candidate=float(measure(found.sum(0))),
                 change=resampling.difference(measure, found, other),
                 worse=_worse(candidate, shipped, name, part.rows[_right(other) & ~_right(found)]),
             )
-            differences.append(decisions)
-            if part.dimension == WHOLE and name in OUTPUTS:
-                differences.append(_ranking(decisions, candidate, shipped, part.rows, resampling))
-    kinds: dict[tuple[bool, bool], list[Difference]] = {}
-    for difference in differences:
-        whole, ranked = difference.dimension == WHOLE, difference.measure == RANKING
-        kinds.setdefault((whole, ranked), []).append(difference)
-    lost = {id(difference) for together in kinds.values() for difference in _lost(together)}
-    judged = tuple(replace(difference, lost=id(difference) in lost) for difference in differences)
-    guessed = tuple(
+            if part.dimension != WHOLE:
+                parts.append(decisions)
+                continue
+            whole.append(decisions)
+            if name in OUTPUTS:
+                rankings.append(_ranking(decisions, candidate, shipped, part.rows, resampling))
+    guessed = (
         output
         for i, output in enumerate(OUTPUTS)
         if guesses(candidate.labels[:, i], candidate.probabilities[:, i])
     )
-    return Comparison(judged, too_small, guessed)
+    return Comparison(_judged(whole), _judged(rankings), _judged(parts), too_small, tuple(guessed))
 
 
 def _parts(messages: Sequence[Message]) -> Iterator[Slice]:
     # Of a few hundred own tickets in four languages no single language has enough to compare.
-    if len({message.language for message in messages}) > 1:
-        yield Slice(WHOLE, WHOLE, WHOLE, np.arange(len(messages)))
+    yield Slice(WHOLE, WHOLE, WHOLE, np.arange(len(messages)))
     yield from slices(messages, COMPARED)
+
+
+def _wanted(part: Slice, messages: Sequence[Message], found: Array) -> bool:
+    """Tell whether a slice has labels, and all languages together more than one of them alone."""
+    labelled = {messages[row].language for row in part.rows[found.any(1)].tolist()}
+    return len(labelled) > (part.language == WHOLE)
 
 
 def _ranking(
@@ -185,19 +199,22 @@ def _ranking(
     output = OUTPUTS.index(decisions.name)
     labels = candidate.labels[rows, output]
     ours, theirs = (answers.probabilities[rows, output] for answers in (candidate, shipped))
-    known = ~np.isnan(labels)
+    once = np.ones((1, len(rows)))
     return replace(
         decisions,
         measure=RANKING,
-        shipped=float(roc_auc_score(labels[known], theirs[known])),
-        candidate=float(roc_auc_score(labels[known], ours[known])),
+        shipped=float(ranking(labels, theirs, once)[0]),
+        candidate=float(ranking(labels, ours, once)[0]),
         change=resampling.ranking_difference(labels, ours, theirs),
     )
 
 
-def _lost(together: Sequence[Difference]) -> list[Difference]:
+def _judged(together: Sequence[Difference]) -> tuple[Difference, ...]:
+    """Return differences of one kind, losses among them marked."""
+    if not together:
+        return ()
     adjusted = false_discovery_control([difference.change.p_loss for difference in together])
-    return [d for d, p in zip(together, adjusted, strict=True) if p <= FALSE_LOSSES]
+    return tuple(replace(d, lost=bool(p <= FALSE_LOSSES)) for d, p in zip(together, adjusted, strict=True))
 
 
 def guesses(labels: Array, probabilities: Array) -> bool:

@@ -23,7 +23,7 @@ from training.bundle.model_card import trained_by_project
 from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
 from training.errors import CorpusError, ReleaseError
 from training.evaluation.answers import Answers, answer
-from training.evaluation.slices import WHOLE, outcomes_of
+from training.evaluation.slices import outcomes_of
 from training.evaluation.tables import OUTPUT_NAMES, isolated
 from training.release.changelog import CHANGELOG, add_entry, changelog_entry, has_entry, read_changelog
 from training.release.comparison import FALSE_LOSSES, RANKING, Comparison, Difference, compare
@@ -73,7 +73,7 @@ def try_candidate(candidate: Path, corpus: Path, against: Path | None = None) ->
     classifier = Classifier.load(candidate)
     messages = read_split(corpus, "test")
     answers = answer(classifier, messages)
-    comparison, version, obstacle = Comparison((), 0), None, None
+    comparison, version, obstacle = Comparison(), None, None
     judge_language = languages_are_labels(corpus)
     try:
         shipped = _load_shipped(candidate, against)
@@ -163,7 +163,7 @@ def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses
         trial.corpus,
         _measured(trial.answers),
         trial.shipped,
-        trial.comparison.differences,
+        trial.comparison,
     )
     in_place = folder.resolve() == trial.folder.resolve()
     whole = folder if in_place else _copy(trial.folder, folder.with_name(folder.name + ".part"))
@@ -241,11 +241,12 @@ def show(trial: Trial, console: Console) -> None:
     if trial.obstacle is not None:
         return
     comparison = trial.comparison
-    shown = [d for d in comparison.differences if d.lost or (d.dimension == WHOLE and d.measure != RANKING)]
-    console.print(_table(trial, shown))
+    rest = [d for d in (*comparison.rankings, *comparison.slices) if d.lost]
+    console.print(_table(trial, [*comparison.whole, *rest]))
     console.print(
-        f"{len(comparison.differences)} comparisons, {len(comparison.losses)} losses at a rate "
-        f"of false ones of {FALSE_LOSSES:.0%}; {comparison.too_small} slices were too small to compare.",
+        f"{len(comparison.differences)} comparisons, {len(comparison.losses)} losses at a rate of false ones "
+        f"of {FALSE_LOSSES:.0%} among decisions as a whole, among rankings ({RANKING}) and among slices; "
+        f"{comparison.too_small} were about too few messages.",
         soft_wrap=True,
     )
     for (whose, name), rows in _worse(comparison.losses).items():
