@@ -62,15 +62,20 @@ def release(
     accept_losses: Annotated[
         bool, typer.Option("--accept-losses", help="Release in spite of losses; the changelog lists them.")
     ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only compare: release nothing.")] = False,
 ) -> None:
     """Release a candidate that is not worse than the shipped model; exit code 1 where it is."""
 
     def action() -> None:
-        from training.release.gate import corpus_to_judge_by, publish, show, try_candidate
+        from training.release.gate import corpus_to_judge_by, publish, refuse_worse, show, try_candidate
 
         console = Console()
         trial = try_candidate(candidate, corpus or corpus_to_judge_by(candidate), against)
         show(trial, console)
+        if check:
+            refuse_worse(trial, first=first, accept_losses=accept_losses)
+            say(console, f"{candidate} passes; nothing was released.")
+            return
         released = (day or datetime.now()).date()
         folder = publish(trial, models, released, first=first, accept_losses=accept_losses)
         if trial.obstacle is not None:

@@ -34,6 +34,7 @@ from training.policy.expectations import (
 )
 from training.policy.figures import draw
 from training.policy.needs import labelled_outputs, needs_of
+from training.tickets.own_corpus import find_own_corpus
 
 SPLIT: Final = "validation"
 """The split of a corpus that thresholds are chosen on; the test split stays for measuring."""
@@ -98,14 +99,16 @@ def pick_policy(
         precision: What each output's ``escalate`` threshold holds (0..1).
         per_language: Whether each language gets thresholds of its own.
         volume: Messages a day that expectations are given for; None for 1,000 messages.
-        corpus: The corpus the model may have been trained on, to point out messages that are in it.
+        corpus: The corpus the model may have been trained on, to point out messages that are in it;
+            so are those of the run that made the model, where it is in ``runs``.
         seed: Seed of the folds and of the bootstrap.
 
     Raises:
         AimError: There are too few labelled messages, or the aim is out of reach.
         BundleError: The bundle cannot be loaded.
     """
-    classifier = Classifier.load(model or released_bundle())
+    bundle = model or released_bundle()
+    classifier = Classifier.load(bundle)
     if not source.messages:
         raise CorpusError(f"nothing to choose from: {source.name} has no messages")
     answers = answer(classifier, source.messages)
@@ -129,7 +132,7 @@ def pick_policy(
             "messages": len(source.messages),
             "judged": int((~np.isnan(needs.must)).sum()),
             "outputs": list(labelled_outputs(answers.labels)),
-            "in_train_split": _in_train_split(source, corpus),
+            "in_train_split": _in_train_split(source, corpus, find_own_corpus(bundle, classifier.manifest)),
             "calibrated_on": source.corpus == classifier.manifest["data"]["sha256"],
         },
         "aim": aim.describe(),
@@ -152,9 +155,12 @@ def pick_policy(
     return Result(choice.policy, without_nan(numbers), draw(needs, choice, wish, default))
 
 
-def _in_train_split(source: Source, corpus: Path) -> int:
-    """Return how many of the messages the corpus has for training."""
-    if not (corpus / "train").is_dir():
-        return 0
-    known = {normalise(message.text) for message in read_split(corpus, "train")}
+def _in_train_split(source: Source, *corpora: Path | None) -> int:
+    """Return how many of the messages some corpus has for training."""
+    known = {
+        normalise(message.text)
+        for corpus in corpora
+        if corpus is not None and (corpus / "train").is_dir()
+        for message in read_split(corpus, "train")
+    }
     return sum(normalise(message.text) in known for message in source.messages)

@@ -122,22 +122,16 @@ def corpus_to_judge_by(candidate: Path) -> Path:
     return found
 
 
-def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses: bool) -> Path:
-    """Copy a candidate that passes into the folder of models, with reference answers and changelog.
+def refuse_worse(trial: Trial, *, first: bool, accept_losses: bool) -> None:
+    """Stop at a candidate that does not pass.
 
     Args:
         trial: The measured candidate.
-        models: Folder of the released models.
-        day: Day of the release.
-        first: Release also where there was nothing to compare with.
-        accept_losses: Release in spite of losses; the changelog lists them.
-
-    Returns:
-        The folder of the released bundle.
+        first: Let it pass also where there was nothing to compare with.
+        accept_losses: Let it pass in spite of losses.
 
     Raises:
-        ReleaseError: There was nothing to compare with, the candidate is worse, or its version is
-            released already.
+        ReleaseError: There was nothing to compare with, or the candidate is worse.
     """
     if trial.obstacle is not None and not first:
         raise ReleaseError(
@@ -155,6 +149,26 @@ def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses
             f"{len(trial.comparison.differences)} comparisons: train again, "
             "or release it all the same with --accept-losses"
         )
+
+
+def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses: bool) -> Path:
+    """Copy a candidate that passes into the folder of models, with reference answers and changelog.
+
+    Args:
+        trial: The measured candidate.
+        models: Folder of the released models.
+        day: Day of the release.
+        first: Release also where there was nothing to compare with.
+        accept_losses: Release in spite of losses; the changelog lists them.
+
+    Returns:
+        The folder of the released bundle.
+
+    Raises:
+        ReleaseError: There was nothing to compare with, the candidate is worse, or its version is
+            released already.
+    """
+    refuse_worse(trial, first=first, accept_losses=accept_losses)
     folder = models / trial.classifier.version
     _refuse_released(trial, folder)
     entry = changelog_entry(

@@ -95,6 +95,18 @@ def test_a_worse_candidate_is_refused(
     assert "--accept-losses" in result.output
 
 
+def test_a_check_compares_and_writes_nothing(
+    same: Path, worse: Path, tiny_bundle: Path, tiny_corpus: Path, models: Path
+) -> None:
+    options = ("--against", str(tiny_bundle), "--check")
+    passed = release(same, tiny_corpus, models, *options)
+    assert (passed.exit_code, "nothing was released" in passed.output) == (0, True)
+    refused = release(worse, tiny_corpus, models, *options)
+    assert refused.exit_code == 1
+    assert "is worse than" in refused.output
+    assert list(models.iterdir()) == []
+
+
 def test_losses_can_be_accepted_and_are_recorded(
     worse: Path, tiny_bundle: Path, tiny_corpus: Path, models: Path
 ) -> None:

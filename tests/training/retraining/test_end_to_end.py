@@ -87,6 +87,7 @@ def test_from_a_csv_to_scored_tickets(
         "--out", "policy.json",
     )  # fmt: skip
     assert chosen.exit_code == 0, chosen.output
+    assert f"{len(train_split)} of the messages are in the train split" in chosen.output
     options = ("--text-column", "body", "--model", "models/mine", "--policy", "policy.json")
     scored = CliRunner().invoke(escalate, ["score", str(data), "scored.csv", *options])
     assert scored.exit_code == 0, scored.output
