@@ -13,7 +13,7 @@ from training.commands.common import KINDS, OWN_TICKETS, RUN, CorpusOption, Reci
 from training.corpus.messages import CORPUS
 from training.fitting.recipe import RECIPE, read_recipe
 from training.printing import say
-from training.retraining.plan import BASE, EPOCHS, OWN_SHARE, SEED, SHIPPED, Plan
+from training.retraining.plan import BASE, ENOUGH, EPOCHS, OWN_SHARE, SEED, SHIPPED, Plan
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
 
@@ -61,8 +61,8 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Passes over your messages, if it does not stop earlier; 1 is plenty for 50,000 and more.",
-            show_default=str(EPOCHS),
+            help="Passes over your messages, if it does not stop earlier.",
+            show_default=f"{EPOCHS}, fewer of more than {ENOUGH // EPOCHS:,} messages",
             rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
@@ -113,7 +113,7 @@ def train(
             corpus=corpus,
             start=SHIPPED if start is None else start,
             own_share=OWN_SHARE if own_share is None else own_share,
-            epochs=EPOCHS if epochs is None else epochs,
+            epochs=epochs,
             split=split,
             seed=SEED if seed is None else seed,
             recipe=read_recipe(recipe),

@@ -78,8 +78,8 @@ def remarks(numbers: Mapping[str, Any]) -> Iterator[str]:
         )
     if data["in_train_split"]:
         yield (
-            f"{data['in_train_split']:,} of the messages are in the train split of the corpus or of the model's "
-            "run. On messages it has learned a model is surer than on new ones: leave them out."
+            f"{data['in_train_split']:,} of the messages are in the train split of the corpus or of the "
+            "model's run. On messages it has learned a model is surer than on new ones: leave them out."
         )
     if unlabelled := [OUTPUT_NAMES[output] for output in OUTPUTS if output not in data["outputs"]]:
         yield (

@@ -66,7 +66,7 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
     metrics = {**_measure(trained, draft, version, random), "parity": parity}
     origin = Origin(
         commit=trained.record.commit,
-        recipe=plan.to_dict(model.encoder.config.num_hidden_layers),
+        recipe=plan.to_dict(model.encoder.config.num_hidden_layers, len(own["train"])),
         data=_describe(trained, plan, draft),
         start=_identity(plan.start_bundle),
     )

@@ -30,7 +30,10 @@ OWN_SHARE: Final = 0.5
 """Default share of own messages in what is learned."""
 
 EPOCHS: Final = 6
-"""Default number of passes over the own messages, if early stopping does not end them before."""
+"""Default number of passes over few own messages, if early stopping does not end them before."""
+
+ENOUGH: Final = 60_000
+"""By default no further pass is made over own messages when so many have been learned."""
 
 _SHARE_OF_RATE: Final = 0.5
 """Learning rate beside the recipe's where a trained model goes on: its heads need no long way."""
@@ -51,7 +54,7 @@ class Plan:
         corpus: The corpus that is mixed in.
         start: ``shipped``, ``base``, or the folder of a bundle.
         own_share: Share of own messages in what is learned, above 0 to 1 (1 mixes nothing in).
-        epochs: Passes over the own messages.
+        epochs: Passes over the own messages, or None for as many as their number asks for.
         split: ``group``, ``time``, ``random``, or None to choose.
         seed: Seed of the split, the mixture and the training, from 0 to 2**32 - 1.
         recipe: The base encoder, the settings of a teacher, window and policy.
@@ -65,7 +68,7 @@ class Plan:
     corpus: Path
     start: str
     own_share: float
-    epochs: int
+    epochs: int | None
     split: str | None
     seed: int
     recipe: Recipe
@@ -75,7 +78,7 @@ class Plan:
             raise RunError("--data is empty; name a file, a folder or a hub id")
         if not 0 < self.own_share <= 1:
             raise RunError(f"--own-share is {self.own_share}; it must be above 0 and at most 1")
-        if self.epochs < 1:
+        if self.epochs is not None and self.epochs < 1:
             raise RunError(f"--epochs is {self.epochs}; it must be 1 or more")
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise RunError(f"--seed is {self.seed}; it must be from 0 to {_LARGEST_SEED}")
@@ -87,28 +90,32 @@ class Plan:
             return None
         return released_bundle() if self.start == SHIPPED else Path(self.start)
 
-    def settings(self, layers: int) -> StageSettings:
-        """Return the settings of the training of a network with so many layers."""
+    def passes(self, messages: int) -> int:
+        """Return how often so many own messages are learned."""
+        return self.epochs or min(EPOCHS, max(1, ENOUGH // max(1, messages)))
+
+    def settings(self, layers: int, messages: int) -> StageSettings:
+        """Return the settings of the training of a network with so many layers on so many own messages."""
         teacher = self.recipe.teacher
         return replace(
             teacher,
             layers=tuple(range(layers)),
-            copies=self.epochs,
+            copies=self.passes(messages),
             # As many texts a step as the recipe reads: it sees every message in two views.
             batch_size=2 * teacher.batch_size,
             learning_rate=teacher.learning_rate * (1 if self.start == BASE else _SHARE_OF_RATE),
             dropout=_DROPOUT,
         )
 
-    def to_dict(self, layers: int) -> dict[str, Any]:
-        """Return, as JSON-ready data, what a network with so many layers was trained with."""
+    def to_dict(self, layers: int, messages: int) -> dict[str, Any]:
+        """Return, as JSON-ready data, how a network with so many layers learned so many own messages."""
         return {
             "start": self.start if self.start in (SHIPPED, BASE) else "bundle",
             "own_share": self.own_share,
             "seed": self.seed,
             "offer_recall": self.recipe.offer_recall,
             "escalate_precision": self.recipe.escalate_precision,
-            "training": asdict(self.settings(layers)),
+            "training": asdict(self.settings(layers, messages)),
         }
 
 

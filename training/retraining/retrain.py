@@ -76,12 +76,13 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
     record = find_record(plan, folder)
     own = _own_corpus(plan, record, folder)
     corpus = _corpus(plan, own)
-    announce_data(own, plan.own_share, plan.epochs, _console)
+    passes = plan.passes(len(own.splits["train"]))
+    announce_data(own, plan.own_share, passes, _console)
     model, base = _start(plan, own, corpus, folder)
     if not (folder / _NETWORK).is_file():
-        examples = mix(own.splits["train"], corpus["train"], plan.own_share, plan.epochs, plan.seed)
+        examples = mix(own.splits["train"], corpus["train"], plan.own_share, passes, plan.seed)
         watched = choose_watched(own.splits["validation"], plan.seed)
-        settings = plan.settings(model.encoder.config.num_hidden_layers)
+        settings = plan.settings(model.encoder.config.num_hidden_layers, len(own.splits["train"]))
         expected = estimate(model, base, examples, watched, settings)
         # Each message is read quantised; those of the test split also by the other forms and models.
         read = len(own.splits["validation"]) + len(corpus["validation"]) + 6 * len(own.splits["test"])

@@ -61,7 +61,7 @@ def test_where_training_starts(plan: Plan, bundle: Path) -> None:
 
 def test_what_is_trained_already_goes_on_at_half_the_rate(plan: Plan) -> None:
     recipe = plan.recipe.teacher
-    further, anew = plan.settings(4), replace(plan, start=BASE).settings(4)
+    further, anew = plan.settings(4, 400), replace(plan, start=BASE).settings(4, 400)
     assert further.learning_rate == recipe.learning_rate / 2
     assert anew.learning_rate == recipe.learning_rate
     assert anew.layers == further.layers == (0, 1, 2, 3)
@@ -69,8 +69,16 @@ def test_what_is_trained_already_goes_on_at_half_the_rate(plan: Plan) -> None:
     assert anew.max_tokens == recipe.max_tokens
 
 
+@pytest.mark.parametrize(
+    ("messages", "passes"), [(8, 6), (10_000, 6), (20_000, 3), (60_000, 1), (160_000, 1)]
+)
+def test_many_messages_are_learned_less_often(plan: Plan, messages: int, passes: int) -> None:
+    assert replace(plan, epochs=None).passes(messages) == passes
+    assert plan.passes(messages) == 3
+
+
 def test_a_manifest_names_no_file_of_the_user(plan: Plan) -> None:
-    told = plan.to_dict(4)
+    told = plan.to_dict(4, 400)
     assert told["start"] == "bundle"
     assert json.loads(json.dumps(told))["training"]["copies"] == 3
     assert not {plan.source, plan.start, str(plan.corpus)} & set(map(str, told.values()))
