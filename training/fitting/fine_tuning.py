@@ -33,7 +33,8 @@ from training.fitting.recipe import StageSettings
 from training.network.model import EscalationModel, Logits
 
 _PREDICTION_BATCH: Final = 64
-_SAVE_STEPS: Final = 200
+_CHECKPOINTS: Final = 10
+_MOST_STEPS_BETWEEN: Final = 200
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,10 @@ class Watch:
 
     Attributes:
         examples: Texts that are not learned; the network with the lowest loss on them is kept.
-        steps: Their loss is measured every so many steps.
-        patience: Training stops after so many measurements without a lower loss.
+        patience: Training stops after so many checkpoints without a lower loss.
     """
 
     examples: Examples
-    steps: int
     patience: int
 
 
@@ -76,7 +75,6 @@ def fine_tune(
     folder: Path,
     seed: int,
     watch: Watch | None = None,
-    save_steps: int | None = None,
 ) -> EscalationModel:
     """Train ``model`` in place and return it.
 
@@ -91,13 +89,13 @@ def fine_tune(
         folder: Where checkpoints go.
         seed: Seed of the order and of dropout.
         watch: What early stopping goes by; None to train to the end.
-        save_steps: Without a watch, a checkpoint is written every so many steps (default 200).
     """
     set_seed(seed)
     optimiser = prepare(model, settings)
     on_cpu = not torch.cuda.is_available()
     pad = special_id(tokenizer, "<pad>")
     steps = step_count(examples, settings)
+    between = steps_between(steps)
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,
@@ -111,10 +109,10 @@ def fine_tune(
         train_sampling_strategy="group_by_length",
         dataloader_num_workers=0,
         dataloader_pin_memory=not on_cpu,
-        save_steps=watch.steps if watch else save_steps or _SAVE_STEPS,
+        save_steps=between,
         save_total_limit=1,
         eval_strategy="steps" if watch else "no",
-        eval_steps=watch.steps if watch else None,
+        eval_steps=between if watch else None,
         per_device_eval_batch_size=_PREDICTION_BATCH,
         load_best_model_at_end=watch is not None,
         metric_for_best_model="loss" if watch else None,
@@ -160,6 +158,11 @@ def use_fastest_attention(model: EscalationModel) -> None:
 def step_count(examples: Examples, settings: StageSettings) -> int:
     """Return the steps of a training on examples that is not stopped early."""
     return -(-len(examples) // settings.batch_size)
+
+
+def steps_between(steps: int) -> int:
+    """Return after how many steps each a training with so many writes a checkpoint, and measures a loss."""
+    return min(_MOST_STEPS_BETWEEN, max(1, steps // _CHECKPOINTS))
 
 
 def _last_whole_checkpoint(folder: Path) -> str | None:

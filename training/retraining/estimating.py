@@ -22,12 +22,12 @@ from training.fitting.examples import (
     special_id,
     token_ids,
 )
-from training.fitting.fine_tuning import has_bf16, prepare, step_count
+from training.fitting.fine_tuning import has_bf16, prepare, step_count, steps_between
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
 from training.network.model import EscalationModel
-from training.retraining.learning import steps_between, watched_loss
+from training.retraining.learning import watched_loss
 
 _TIMED_STEPS: Final = 5
 _TIMED_WATCHED: Final = 64

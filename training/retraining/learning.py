@@ -13,7 +13,7 @@ import torch
 from escalate.policy import OUTPUTS
 from training.corpus.messages import Message
 from training.fitting.examples import Examples, examples_of
-from training.fitting.fine_tuning import Watch, fine_tune, run, step_count, use_fastest_attention
+from training.fitting.fine_tuning import Watch, fine_tune, run, use_fastest_attention
 from training.fitting.losses import LossWeights, loss_of, positive_weights
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
@@ -26,8 +26,6 @@ FEWEST_TO_WATCH: Final = 200
 MOST_TO_WATCH: Final = 800
 """Of more validation messages a random part says as much in less time."""
 
-_MEASUREMENTS: Final = 10
-_MOST_STEPS_BETWEEN: Final = 200
 _PATIENCE: Final = 5
 
 
@@ -37,11 +35,6 @@ def choose_watched(validation: Sequence[Message], seed: int) -> list[Message]:
     if len(labelled) < FEWEST_TO_WATCH:
         return []
     return at_most(labelled, MOST_TO_WATCH, Random(seed))
-
-
-def steps_between(steps: int) -> int:
-    """Return after how many steps each of a training with so many the validation loss is measured."""
-    return min(_MOST_STEPS_BETWEEN, max(1, steps // _MEASUREMENTS))
 
 
 def learn(
@@ -68,20 +61,18 @@ def learn(
         Whether anything better than the start was found on the watched messages; if not, ``model`` is
         the start again. True where none are watched.
     """
-    steps = step_count(examples, settings)
     weights = LossWeights(positive=positive_weights(examples.labels))
     # A checkpoint remembers where the best one lies, so the folder must not depend on where one stands.
     folder = folder.resolve()
     if not watched:
-        save_steps = steps_between(steps)
-        fine_tune(model, base.tokenizer, examples, settings, weights, folder, seed, save_steps=save_steps)
+        fine_tune(model, base.tokenizer, examples, settings, weights, folder, seed)
         return True
     validation = examples_of(watched)
     start = copy.deepcopy(model.state_dict())
     # The loss before is to differ from the one after by what is learned alone.
     use_fastest_attention(model)
     before = watched_loss(model, base, validation, settings, weights)
-    watch = Watch(validation, steps_between(steps), _PATIENCE)
+    watch = Watch(validation, _PATIENCE)
     fine_tune(model, base.tokenizer, examples, settings, weights, folder, seed, watch)
     if watched_loss(model, base, validation, settings, weights) < before:
         return True

@@ -12,13 +12,11 @@ import torch
 from training.corpus.messages import read_split
 from training.fitting import fine_tuning
 from training.fitting.examples import collate, examples_of
-from training.fitting.fine_tuning import fine_tune
+from training.fitting.fine_tuning import fine_tune, steps_between
 from training.fitting.losses import LossWeights
 from training.fitting.pipeline import read_teacher
 from training.fitting.recipe import Recipe
 from training.network.model import EscalationModel
-
-SAVE_STEPS = 4
 
 
 class PowerCutError(Exception):
@@ -32,13 +30,12 @@ def test_an_interrupted_stage_goes_on_from_its_last_whole_checkpoint(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fine_tuning, "_SAVE_STEPS", SAVE_STEPS)
     examples = examples_of(read_split(tiny_corpus, "train"))
     settings = replace(tiny_recipe.teacher, batch_size=32)
     steps = -(-len(examples) // settings.batch_size)
     _, base = read_teacher(tiny_recipe, tiny_run, 1)
     batches = 0
-    cut_at: int | None = 2 * SAVE_STEPS + 2
+    cut_at: int | None = 4 * steps_between(steps) + 2
 
     def counting(items: Sequence[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
         nonlocal batches
@@ -67,3 +64,8 @@ def test_an_interrupted_stage_goes_on_from_its_last_whole_checkpoint(
     assert not broken.exists()
     trained = [entry["step"] for entry in state["log_history"] if "loss" in entry]
     assert trained == sorted(set(trained))
+
+
+@pytest.mark.parametrize(("steps", "between"), [(1, 1), (9, 1), (100, 10), (90_000, 200)])
+def test_checkpoints_are_written_often_enough(steps: int, between: int) -> None:
+    assert steps_between(steps) == between

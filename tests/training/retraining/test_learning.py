@@ -19,7 +19,6 @@ from training.retraining.learning import (
     MOST_TO_WATCH,
     choose_watched,
     learn,
-    steps_between,
 )
 from training.retraining.mixing import mix
 
@@ -40,11 +39,6 @@ def test_of_many_messages_a_part_that_the_seed_tells_is_watched() -> None:
     assert len({m.id for m in first}) == MOST_TO_WATCH
     assert first == again
     assert first != other
-
-
-@pytest.mark.parametrize(("steps", "between"), [(1, 1), (9, 1), (100, 10), (90_000, 200)])
-def test_the_loss_is_measured_often_enough(steps: int, between: int) -> None:
-    assert steps_between(steps) == between
 
 
 def turn(model: EscalationModel) -> None:
