@@ -17,6 +17,9 @@ LANGUAGE_NAMES: Final[Mapping[str, str]] = {
     "en": "English",
     "other": "other",
 }
+ALL_LANGUAGES: Final = "all languages"
+"""The languages together, for a person."""
+
 OUTPUT_NAMES: Final[Mapping[str, str]] = {
     "complexity": "complexity",
     "negative_sentiment": "negative sentiment",

@@ -7,9 +7,16 @@ from typing import Any, Final
 
 from escalate.policy import OUTPUTS
 from training.drawing import ALL
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number, percent
+from training.evaluation.tables import (
+    ALL_LANGUAGES,
+    LANGUAGE_NAMES,
+    OUTPUT_NAMES,
+    markdown_table,
+    number,
+    percent,
+)
 
-_NAMES: Final = {ALL: "all languages", **LANGUAGE_NAMES}
+_NAMES: Final = {ALL: ALL_LANGUAGES, **LANGUAGE_NAMES}
 
 
 def _part(name: str, numbers: Mapping[str, Any]) -> str:

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from escalate.policy import LANGUAGES, OUTPUTS
 from training.drawing import ALL
-from training.evaluation.tables import LANGUAGE_NAMES, number, percent
+from training.evaluation.tables import ALL_LANGUAGES, LANGUAGE_NAMES, number, percent
 from training.policy.expectations import CHOSEN
 
 _THOUSAND: Final = 1000
-_NAMES: Final = {ALL: "all languages", **LANGUAGE_NAMES}
+_NAMES: Final = {ALL: ALL_LANGUAGES, **LANGUAGE_NAMES}
 
 MEASURE_NAMES: Final = {
     "hand_offs": "hand-offs",

@@ -159,8 +159,8 @@ def _in_train_split(source: Source, *corpora: Path | None) -> int:
     """Return how many of the messages some corpus has for training."""
     known = {
         normalise(message.text)
-        for corpus in corpora
-        if corpus is not None and (corpus / "train").is_dir()
+        for corpus in {corpus.resolve() for corpus in corpora if corpus is not None}
+        if (corpus / "train").is_dir()
         for message in read_split(corpus, "train")
     }
     return sum(normalise(message.text) in known for message in source.messages)

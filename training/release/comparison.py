@@ -37,6 +37,7 @@ from training.evaluation.slices import (
     script,
     slices,
 )
+from training.evaluation.tables import ALL_LANGUAGES
 
 COMPARED: Final[Mapping[str, Dimension]] = {"length": length, "channel": kind, "script": script}
 """The dimensions in which a candidate must not lose."""
@@ -88,7 +89,7 @@ class Difference:
     @property
     def whose(self) -> str:
         """The language, for a person."""
-        return "all languages" if self.language == WHOLE else self.language
+        return ALL_LANGUAGES if self.language == WHOLE else self.language
 
     @property
     def where(self) -> str:

@@ -15,12 +15,9 @@ from training.corpus.messages import Message
 from training.evaluation.metrics import DECISION
 from training.evaluation.resampling import Change, Resampling, group_of, macro_f1, outcomes
 from training.evaluation.slices import WHOLE, enough
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
+from training.evaluation.tables import ALL_LANGUAGES, LANGUAGE_NAMES, OUTPUT_NAMES
 
 Array = npt.NDArray[Any]
-ALL: Final = "all languages"
-"""The languages together, for a person."""
-
 Kind = Literal["better", "worse", "same", "unclear", "few"]
 
 SAME: Final = 0.05
@@ -60,12 +57,12 @@ class Finding:
     def name(self) -> str:
         """Language and output, for a person."""
         output = OUTPUT_NAMES[self.output]
-        return f"{output} in {ALL}" if self.language == WHOLE else f"{self.place} {output}"
+        return f"{output} in {ALL_LANGUAGES}" if self.language == WHOLE else f"{self.place} {output}"
 
     @property
     def place(self) -> str:
         """The language, for a person."""
-        return LANGUAGE_NAMES.get(self.language, ALL)
+        return LANGUAGE_NAMES.get(self.language, ALL_LANGUAGES)
 
 
 def judge(messages: Sequence[Message], labels: Array, ours: Array, theirs: Array) -> list[Finding]:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from escalate.policy import OUTPUTS
 from training.evaluation.slices import MINIMUM_MESSAGES
-from training.evaluation.tables import OUTPUT_NAMES
+from training.evaluation.tables import ALL_LANGUAGES, OUTPUT_NAMES
 from training.release.comparison import guesses
-from training.retraining.findings import ALL, SAME, Finding
+from training.retraining.findings import SAME, Finding
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +43,7 @@ def _too_few(findings: Sequence[Finding]) -> list[str]:
             rest += open_ones
             continue
         most = max(f.messages for f in here)
-        whole.append(f"{most:,} messages in all" if place == ALL else f"{most:,} {place} messages")
+        whole.append(f"{most:,} messages in all" if place == ALL_LANGUAGES else f"{most:,} {place} messages")
     sentences = []
     if rest:
         names = [f"{f.name} ({f.messages:,} messages, {f.positive:,} yes)" for f in rest]

@@ -18,6 +18,8 @@ from training.fitting.pipeline import read_teacher
 from training.fitting.recipe import Recipe
 from training.network.model import EscalationModel
 
+SAVE_STEPS = 4
+
 
 class PowerCutError(Exception):
     pass
@@ -30,12 +32,13 @@ def test_an_interrupted_stage_goes_on_from_its_last_whole_checkpoint(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(fine_tuning, "steps_between", lambda steps: SAVE_STEPS)
     examples = examples_of(read_split(tiny_corpus, "train"))
     settings = replace(tiny_recipe.teacher, batch_size=32)
     steps = -(-len(examples) // settings.batch_size)
     _, base = read_teacher(tiny_recipe, tiny_run, 1)
     batches = 0
-    cut_at: int | None = 4 * steps_between(steps) + 2
+    cut_at: int | None = 2 * SAVE_STEPS + 2
 
     def counting(items: Sequence[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
         nonlocal batches
