@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +32,12 @@ from escalate.version import __version__
 from training.bundle.calibrating import MIXED, OWN, choose_policy, fit_calibration, rows_to_fit
 from training.bundle.model_card import model_card
 from training.bundle.onnx_graph import build_onnx
+from training.bundle.outliers import outliers_last
 from training.bundle.reading import build_model, calibrated, labels_of, read_texts
 from training.corpus.messages import Message
 from training.errors import ExportError
 from training.files import whole_folder, without_nan
+from training.fitting.examples import token_ids
 from training.fitting.recipe import Recipe
 from training.network.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
 from training.network.model import EscalationModel
@@ -43,6 +46,9 @@ MODEL_CARD = "MODEL_CARD.md"
 
 LARGEST_BUNDLE = 60_000_000
 """Most bytes of model and tokenizer."""
+
+_OUTLIER_EXAMPLES: Final = 256
+_SEED: Final = 0
 
 Labels = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.bool_]
@@ -142,7 +148,10 @@ def draft_bundle(
     Raises:
         ExportError: There are too few labelled messages.
     """
-    onnx = build_onnx(model, quantised=True)
+    examples = [message.text for message in (*train, *corpus_train)]
+    examples = random.Random(_SEED).sample(examples, min(len(examples), _OUTLIER_EXAMPLES))
+    windows = token_ids(base.tokenizer, examples, recipe.window)
+    onnx = build_onnx(outliers_last(model, windows), quantised=True)
     tokenizer = base.tokenizer.to_str()
     served = build_model(onnx, tokenizer, recipe.window, recipe.overlap)
     own = [message for message in validation if message.language in LANGUAGES]

@@ -4,9 +4,11 @@ The graph is built from the weights with ONNX Runtime's fused operators, without
 type ids, because one message is one run. The served form has
 
 * token embeddings as int8 with a scale for every row;
-* linear layers as ``MatMulNBits``: weights in 8 bits with a scale for every 64 of them; activations
-  are rounded in such blocks too, so that the outlier channels of this encoder disturb only their own
-  block (EXPERIMENTS.md has what one scale for a whole message did instead).
+* linear layers as int8 with a scale for every output; their inputs are divided by the largest value
+  of each token and rounded to 8 bits while they run;
+* the last channels of a linear layer's input in float32. ``outliers_last`` has put those there whose
+  values would leave the others few of the 256 steps (T. Dettmers et al., "LLM.int8(): 8-bit matrix
+  multiplication for transformers at scale", 2022).
 """
 
 from __future__ import annotations
@@ -28,11 +30,15 @@ FloatArray = npt.NDArray[np.float32]
 _OPSET: Final = 17
 _IR_VERSION: Final = 8
 _MICROSOFT: Final = "com.microsoft"
-_BLOCK: Final = 64
 _SMALLEST: Final = 1e-8
 _LARGEST_WEIGHT: Final = 127
-_ZERO_POINT: Final = 128
-_INTEGER_ACTIVATIONS: Final = 4
+_CHANNELS_PER_OUTLIER: Final = 24
+_SMALLEST_TOKEN: Final = 1e-6
+
+
+def outlier_count(channels: int) -> int:
+    """Return how many channels of a linear layer's input are multiplied in float32."""
+    return -(-channels // _CHANNELS_PER_OUTLIER)
 
 
 def build_onnx(model: EscalationModel, *, quantised: bool) -> bytes:
@@ -114,58 +120,72 @@ class _GraphBuilder:
         linears = (attention.query, attention.key, attention.value)
         weight = np.concatenate([_numpy(linear.weight) for linear in linears])
         bias = np.concatenate([_numpy(linear.bias) for linear in linears])
-        projected = self.linear(f"{prefix}.projections", weight, bias, hidden)
+        projected = self.linear(f"{prefix}.projections", weight, bias, hidden, outliers=True)
         parts = [f"{prefix}.{part}" for part in ("query", "key", "value")]
         self.nodes.append(helper.make_node("Split", [projected], parts, axis=-1))
         context = self.node("MultiHeadAttention", parts, _MICROSOFT, num_heads=self.heads)
         output = layer.attention.output
-        hidden = self.add_and_norm(
-            f"{prefix}.attention", self.dense(f"{prefix}.attention", output.dense, context), hidden, output
-        )
-        wide = self.dense(f"{prefix}.widening", layer.intermediate.dense, hidden)
+        attended = self.dense(f"{prefix}.attention", output.dense, context, outliers=False)
+        hidden = self.add_and_norm(f"{prefix}.attention", attended, hidden, output)
+        wide = self.dense(f"{prefix}.widening", layer.intermediate.dense, hidden, outliers=True)
         wide = self.node("Gelu", [wide], _MICROSOFT)
-        narrow = self.dense(f"{prefix}.narrowing", layer.output.dense, wide)
+        narrow = self.dense(f"{prefix}.narrowing", layer.output.dense, wide, outliers=True)
         return self.add_and_norm(f"{prefix}.narrowing", narrow, hidden, layer.output)
 
     def add_and_norm(self, name: str, new: str, residual: str, output: Any) -> str:
         gamma, beta = self.norm(name, output.LayerNorm)
-        return self.node(
-            "SkipLayerNormalization",
-            [new, residual, gamma, beta],
-            _MICROSOFT,
-            epsilon=self.epsilon,
-        )
+        # An Add would be fused with the norm into SkipLayerNormalization, which takes three times as long.
+        total = self.node("Sum", [new, residual])
+        return self.node("LayerNormalization", [total, gamma, beta], axis=-1, epsilon=self.epsilon)
 
-    def dense(self, name: str, linear: nn.Linear, x: str) -> str:
-        return self.linear(name, _numpy(linear.weight), _numpy(linear.bias), x)
+    def dense(self, name: str, linear: nn.Linear, x: str, *, outliers: bool) -> str:
+        return self.linear(name, _numpy(linear.weight), _numpy(linear.bias), x, outliers=outliers)
 
-    def linear(self, name: str, weight: FloatArray, bias: FloatArray, x: str) -> str:
-        """Add ``x @ weight.T + bias``; ``weight`` has the shape (out, in) of torch."""
+    def linear(self, name: str, weight: FloatArray, bias: FloatArray, x: str, *, outliers: bool) -> str:
+        """Add ``x @ weight.T + bias``.
+
+        Args:
+            name: Name of the layer's constants.
+            weight: Shape (out, in), as torch has it.
+            bias: Shape (out,).
+            x: The input.
+            outliers: The last channels of the input are outliers.
+        """
         bias_name = self.constant(f"{name}.bias", bias)
         if not self.quantised:
             product = self.node("MatMul", [x, self.constant(f"{name}.weight", weight.T.copy())])
             return self.node("Add", [product, bias_name])
-        outputs, inputs = weight.shape
-        blocks = weight.reshape(outputs, inputs // _BLOCK, _BLOCK)
-        scales = np.maximum(np.abs(blocks).max(2), _SMALLEST) / _LARGEST_WEIGHT
-        rounded = (np.rint(blocks / scales[..., None]) + _ZERO_POINT).astype(np.uint8)
-        return self.node(
-            "MatMulNBits",
+        if not outliers:
+            return self.node("Add", [self.rounded_product(name, weight, x), bias_name])
+        channels = weight.shape[1]
+        count = outlier_count(channels)
+        usual, exact = f"{name}.usual", f"{name}.outliers"
+        sizes = self.constant(f"split{channels}", np.array([channels - count, count], dtype=np.int64))
+        self.nodes.append(helper.make_node("Split", [x, sizes], [usual, exact], axis=-1))
+        terms = [
+            self.rounded_product(name, weight[:, :-count], usual),
+            self.node("MatMul", [exact, self.constant(f"{name}.exact", weight[:, -count:].T.copy())]),
+            bias_name,
+        ]
+        return self.node("Sum", terms)
+
+    def rounded_product(self, name: str, weight: FloatArray, x: str) -> str:
+        """Add ``x @ weight.T`` in 8-bit integers."""
+        scales = np.maximum(np.abs(weight).max(1), _SMALLEST) / _LARGEST_WEIGHT
+        rounded = np.rint(weight.T / scales).astype(np.int8)
+        largest = self.node("ReduceMax", [self.node("Abs", [x])], axes=[-1], keepdims=1)
+        smallest = self.constant("smallest_token", np.array(_SMALLEST_TOKEN, dtype=np.float32))
+        largest = self.node("Max", [largest, smallest])
+        product = self.node(
+            "DynamicQuantizeMatMul",
             [
-                x,
+                self.node("Div", [x, largest]),
                 self.constant(f"{name}.weight", rounded),
-                self.constant(f"{name}.scales", scales.reshape(-1)),
-                "",
-                "",
-                bias_name,
+                self.constant(f"{name}.scales", scales),
             ],
             _MICROSOFT,
-            K=inputs,
-            N=outputs,
-            bits=8,
-            block_size=_BLOCK,
-            accuracy_level=_INTEGER_ACTIVATIONS,
         )
+        return self.node("Mul", [product, largest])
 
     def norm(self, name: str, module: nn.LayerNorm) -> tuple[str, str]:
         gamma = self.constant(f"{name}.norm.weight", _numpy(module.weight))

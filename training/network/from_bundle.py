@@ -23,7 +23,6 @@ from training.network.model import EscalationModel
 
 FloatArray = npt.NDArray[np.float32]
 
-_ZERO_POINT: Final = 128
 _LAYER: Final = re.compile(r"layer(\d+)\.projections\.bias")
 
 
@@ -123,13 +122,12 @@ class _Graph:
 
     def weight(self, name: str) -> FloatArray:
         """Return the weight of a linear layer, shape (out, in)."""
-        values = self.tensors[f"{name}.weight"]
-        scales = self.tensors.get(f"{name}.scales")
-        if scales is None:
-            return values.T
-        blocks = values.astype(np.float32) - _ZERO_POINT
-        whole: FloatArray = (blocks * scales.reshape(*blocks.shape[:2], 1)).reshape(len(blocks), -1)
-        return whole
+        values: FloatArray = self.tensors[f"{name}.weight"]
+        if (scales := self.tensors.get(f"{name}.scales")) is not None:
+            values = values * scales
+        if (exact := self.tensors.get(f"{name}.exact")) is not None:
+            values = np.concatenate([values, exact])
+        return values.T
 
 
 def _tensors(state: Mapping[str, FloatArray]) -> dict[str, torch.Tensor]:

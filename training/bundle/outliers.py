@@ -1,0 +1,86 @@
+"""Puts the channels with the largest values last, where the quantised graph computes in float32.
+
+The network computes the same in any order of its channels. A few of this encoder's are ten times
+larger than the others.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.network.model import EscalationModel
+
+
+def outliers_last(model: EscalationModel, windows: Sequence[Sequence[int]]) -> EscalationModel:
+    """Return an equal network whose hidden and intermediate channels are sorted by their largest values.
+
+    Args:
+        model: The network.
+        windows: Token ids of the messages that show how large the values are.
+    """
+    ordered = copy.deepcopy(model).cpu().eval()
+    layers = _layers(ordered)
+    hidden = [module for layer in layers for module in (layer.attention.self.query, layer.intermediate.dense)]
+    intermediate = [layer.output.dense for layer in layers]
+    largest = _largest_inputs(ordered, [*hidden, *intermediate], windows)
+    _reorder_hidden(ordered, torch.stack([largest[module] for module in hidden]).amax(0).argsort(stable=True))
+    for layer in layers:
+        _reorder_intermediate(layer, largest[layer.output.dense].argsort(stable=True))
+    return ordered
+
+
+def _largest_inputs(
+    model: EscalationModel, modules: Sequence[nn.Module], windows: Sequence[Sequence[int]]
+) -> dict[nn.Module, Tensor]:
+    largest: dict[nn.Module, Tensor] = {}
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found = inputs[0].abs().amax((0, 1))
+        largest[module] = torch.maximum(largest[module], found) if module in largest else found
+
+    handles = [module.register_forward_pre_hook(note) for module in modules]
+    with torch.inference_mode():
+        for window in windows:
+            ids = torch.tensor([list(window)])
+            model(ids, torch.ones_like(ids))
+    for handle in handles:
+        handle.remove()
+    return largest
+
+
+def _layers(model: EscalationModel) -> list[Any]:
+    return list(model.encoder.encoder.layer)
+
+
+def _reorder_hidden(model: EscalationModel, order: Tensor) -> None:
+    tables: Any = model.encoder.embeddings
+    for table in (tables.word_embeddings, tables.position_embeddings, tables.token_type_embeddings):
+        _reorder(table, order, 1)
+    _reorder(tables.LayerNorm, order, 0)
+    for layer in _layers(model):
+        attention = layer.attention.self
+        for reader in (attention.query, attention.key, attention.value, layer.intermediate.dense):
+            _reorder(reader, order, 1)
+        for writer in (layer.attention.output.dense, layer.output.dense):
+            _reorder(writer, order, 0)
+        for norm in (layer.attention.output.LayerNorm, layer.output.LayerNorm):
+            _reorder(norm, order, 0)
+    for head in (model.outputs, model.language):
+        _reorder(head, order, 1)
+
+
+def _reorder_intermediate(layer: Any, order: Tensor) -> None:
+    _reorder(layer.intermediate.dense, order, 0)
+    _reorder(layer.output.dense, order, 1)
+
+
+def _reorder(module: Any, order: Tensor, dimension: int) -> None:
+    """Reorder what a module reads (dimension 1 of its weight) or writes (0, its bias too)."""
+    module.weight.data = module.weight.data.index_select(dimension, order)
+    if dimension == 0 and module.bias is not None:
+        module.bias.data = module.bias.data.index_select(0, order)
