@@ -10,6 +10,7 @@ import onnxruntime
 
 from escalate.calibration import Array
 from escalate.errors import BundleError
+from escalate.processor import has_exact_products
 from escalate.tokens import Ids, WindowTokenizer
 
 Row = npt.NDArray[np.float32]
@@ -58,6 +59,9 @@ class Model:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        if not has_exact_products():
+            # The exact products are slower; other processors than x86 ignore this.
+            options.add_session_config_entry("session.x64quantprecision", "1")
         # Error level: warnings about a bundle that passed its checks would only alarm.
         options.log_severity_level = 3
         try:

@@ -1,0 +1,25 @@
+"""What the processor can do with 8-bit integers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+CPU_INFO = Path("/proc/cpuinfo")
+"""Where Linux lists the instructions of the processor."""
+
+_EXACT: Final = frozenset({"avx512_vnni", "avx_vnni"})
+
+
+def has_exact_products() -> bool:
+    """Whether ONNX Runtime's fastest products of 8-bit integers cannot overflow on this x86 processor.
+
+    They are exact with VNNI instructions. Without them sums of two products are cut off at 16 bits,
+    which moves a probability by up to 0.08. False where it is not known.
+    """
+    try:
+        with CPU_INFO.open(encoding="ascii", errors="replace") as lines:
+            flags = next((line for line in lines if line.startswith("flags")), "")
+    except OSError:
+        return False
+    return not _EXACT.isdisjoint(flags.split())
