@@ -38,6 +38,36 @@ class Logits(NamedTuple):
     truncated: bool
 
 
+def start_session(onnx: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Start an ONNX Runtime session whose answers are alike on all x86 processors.
+
+    Args:
+        onnx: A serialised model.
+        threads: Threads of one run.
+
+    Raises:
+        BundleError: ONNX Runtime cannot load the model.
+        ValueError: ``threads`` is below 1.
+    """
+    if threads < 1:
+        raise ValueError(f"threads is {threads}; it must be 1 or more")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    if not has_exact_products():
+        # Not always, because the exact products are slower; other processors than x86 ignore this.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    # Error level: warnings about a bundle that passed its checks would only alarm.
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes derive from Exception only
+        raise BundleError(
+            f"the model does not load in onnxruntime {onnxruntime.__version__} ({error}): "
+            "upgrade onnxruntime or copy the bundle again"
+        ) from error
+
+
 class Model:
     """An ONNX session with its tokenizer. Safe to share between threads and to fork."""
 
@@ -53,24 +83,8 @@ class Model:
             BundleError: ONNX Runtime cannot load the model, or it has other outputs.
             ValueError: ``threads`` is below 1.
         """
-        if threads < 1:
-            raise ValueError(f"threads is {threads}; it must be 1 or more")
         self._tokenizer = tokenizer
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        if not has_exact_products():
-            # The exact products are slower; other processors than x86 ignore this.
-            options.add_session_config_entry("session.x64quantprecision", "1")
-        # Error level: warnings about a bundle that passed its checks would only alarm.
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own classes derive from Exception only
-            raise BundleError(
-                f"the model does not load in onnxruntime {onnxruntime.__version__} ({error}): "
-                "upgrade onnxruntime or copy the bundle again"
-            ) from error
+        self._session = start_session(onnx, threads)
         names = [output.name for output in self._session.get_outputs()]
         if names != _OUTPUT_NAMES:
             raise BundleError(f"the model has the outputs {names}, not {_OUTPUT_NAMES}: export it again")

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from escalate import Classifier, processor
+from escalate.bundle import load_bundle
+from escalate.model import start_session
 from escalate.policy import OUTPUTS
 
 
@@ -33,6 +35,19 @@ def test_an_unknown_processor_takes_the_careful_way(cpu_info: Path) -> None:
     assert not processor.has_exact_products()
     cpu_info.write_bytes(b"Features\t: asimd \xff\n")
     assert not processor.has_exact_products()
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("avx2", "1"), ("avx2 avx512_vnni", "")])
+def test_products_are_exact_on_every_processor(
+    released: Path, cpu_info: Path, flags: str, expected: str
+) -> None:
+    cpu_info.write_text(f"flags\t\t: {flags}\n")
+    options = start_session(load_bundle(released).model).get_session_options()
+    try:
+        found = options.get_session_config_entry("session.x64quantprecision")
+    except RuntimeError:  # there is no such entry
+        found = ""
+    assert found == expected
 
 
 def test_the_careful_way_gives_the_same_answers(

@@ -48,7 +48,7 @@ LARGEST_BUNDLE = 60_000_000
 """Most bytes of model and tokenizer."""
 
 _OUTLIER_EXAMPLES: Final = 256
-_SEED: Final = 0
+_OUTLIER_SEED: Final = 0
 
 Labels = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.bool_]
@@ -139,7 +139,8 @@ def draft_bundle(
         model: The trained network.
         base: Its base encoder, for the tokenizer.
         recipe: Window, overlap and what the policy is to hold.
-        train: Train split: source of the base rates.
+        train: Train split: source of the base rates and, with ``corpus_train``, of the messages that show
+            which channels are outliers.
         validation: Validation split.
         corpus_train: Messages that fill up where ``train`` is too small.
         corpus_validation: Messages that fill up where ``validation`` is too small, by language and
@@ -148,8 +149,8 @@ def draft_bundle(
     Raises:
         ExportError: There are too few labelled messages.
     """
-    examples = [message.text for message in (*train, *corpus_train)]
-    examples = random.Random(_SEED).sample(examples, min(len(examples), _OUTLIER_EXAMPLES))
+    texts = [message.text for message in (*train, *corpus_train)]
+    examples = random.Random(_OUTLIER_SEED).sample(texts, min(len(texts), _OUTLIER_EXAMPLES))
     windows = token_ids(base.tokenizer, examples, recipe.window)
     onnx = build_onnx(outliers_last(model, windows), quantised=True)
     tokenizer = base.tokenizer.to_str()

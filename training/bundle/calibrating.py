@@ -70,12 +70,12 @@ def expect_other(model: EscalationModel, learned: Sequence[Message], share: floa
 
     Short messages of near languages cannot be told apart by their words ("ano" is Czech, and Slovak
     without its accent). Taken for another language, a customer of the four gets no answer of the bot; so
-    the odds are those of the service, not those of the corpus.
+    the odds are those of a service with few of them, not those of the corpus.
 
     Args:
         model: The network, changed in place.
         learned: The messages it learned from; where all or none are in other languages nothing changes.
-        share: Share of messages in other languages in service (above 0, below 1).
+        share: Share of messages in other languages to go by (above 0, below 1).
 
     Source: M. Saerens, P. Latinne and C. Decaestecker, "Adjusting the outputs of a classifier to new a
     priori probabilities", 2002.

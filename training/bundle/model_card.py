@@ -91,7 +91,7 @@ Macro-F1, {_beside(data)}:
 
 {_border(metrics["operation"])}### Quantised against float32
 
-The served model computes in 8-bit integers. On the test split, against the same network in float32:
+The served model computes in 8-bit integers, but for a few channels. On the test split, against the same network in float32:
 
 {_parity(metrics["parity"])}
 """

@@ -4,11 +4,12 @@ The graph is built from the weights with ONNX Runtime's fused operators, without
 type ids, because one message is one run. The served form has
 
 * token embeddings as int8 with a scale for every row;
-* linear layers as int8 with a scale for every output; their inputs are divided by the largest value
-  of each token and rounded to 8 bits while they run;
+* linear layers as int8 with a scale for every output; their inputs are divided by the largest absolute
+  value of each token and rounded to 8 bits while they run;
 * the last channels of a linear layer's input in float32. ``outliers_last`` has put those there whose
   values would leave the others few of the 256 steps (T. Dettmers et al., "LLM.int8(): 8-bit matrix
-  multiplication for transformers at scale", 2022).
+  multiplication for transformers at scale", 2022). The inputs of attention's output layer are rounded
+  whole: they are means of values, and rounding them disturbs least (EXPERIMENTS.md).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _SMALLEST_TOKEN: Final = 1e-6
 
 
 def outlier_count(channels: int) -> int:
-    """Return how many channels of a linear layer's input are multiplied in float32."""
+    """Return how many channels of a linear layer's input are multiplied in float32: one in 24, rounded up."""
     return -(-channels // _CHANNELS_PER_OUTLIER)
 
 

@@ -1,6 +1,6 @@
 """Puts the channels with the largest values last, where the quantised graph computes in float32.
 
-The network computes the same in any order of its channels. A few of this encoder's are ten times
+The network computes the same in any order of its channels. A few of this encoder's are up to ten times
 larger than the others.
 """
 
@@ -17,11 +17,14 @@ from training.network.model import EscalationModel
 
 
 def outliers_last(model: EscalationModel, windows: Sequence[Sequence[int]]) -> EscalationModel:
-    """Return an equal network whose hidden and intermediate channels are sorted by their largest values.
+    """Return a network that answers the same, its channels sorted by their largest absolute values.
+
+    All layers add to the same hidden channels, so these have one order; the intermediate channels of
+    each layer have their own. The answer's ``embedding`` has its channels in the new order.
 
     Args:
         model: The network.
-        windows: Token ids of the messages that show how large the values are.
+        windows: Token ids of one or more messages that show how large the values are.
     """
     ordered = copy.deepcopy(model).cpu().eval()
     layers = _layers(ordered)

@@ -66,8 +66,8 @@ class Recipe:
         overlap: Tokens that windows of a long message share.
         other_share: Share of messages in other languages to go by in service (above 0, below 1); the corpus
             holds more of them, so that they are learned well. A lower share than the real one keeps more
-            customers of the four languages, who else get no answer of the bot, at the price of more
-            foreign messages that are read as one of the four.
+            customers of the four languages, who would otherwise get no answer from the bot, at the price
+            of more foreign messages that are read as one of the four.
         offer_recall: Share of the validation messages that must reach a person (positive in any output)
             that reaches the offer threshold.
         escalate_precision: Share of validation messages beyond an escalate threshold that are

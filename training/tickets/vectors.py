@@ -9,11 +9,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from tqdm.auto import tqdm
 
 from escalate.bundle import load_bundle
-from escalate.model import MAX_WINDOWS
+from escalate.model import MAX_WINDOWS, start_session
 from escalate.tokens import WindowTokenizer
 
 Array = npt.NDArray[np.float32]
@@ -35,11 +34,7 @@ def read_vectors(texts: Sequence[str]) -> Array:
     # Both heads read the sentence vector; making it an output of the graph is all that is needed.
     vector = next(node.input[0] for node in model.graph.node if "outputs" in node.output)
     model.graph.output.append(onnx.helper.make_empty_tensor_value_info(vector))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = start_session(model.SerializeToString())
 
     def read(text: str) -> Array:
         windows = tokenizer.windows(bundle.normalise(text))[:MAX_WINDOWS]

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escalate.model import start_session
 from training.bundle.onnx_graph import build_onnx
 from training.fitting.pipeline import read_teacher
 from training.fitting.recipe import Recipe
@@ -19,7 +19,7 @@ def test_three_forms_agree_on_any_tokens(tiny_run: Path, tiny_recipe: Recipe) ->
     random = np.random.default_rng(5)
     rows = [random.integers(4, base.model.config.vocab_size, size=n).tolist() for n in range(1, 32)]
     forms = [
-        onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+        start_session(onnx)
         for onnx in (build_onnx(model, quantised=False), build_onnx(model, quantised=True))
     ]
 

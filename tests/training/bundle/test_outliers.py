@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
+from escalate.model import start_session
 from training.bundle.onnx_graph import build_onnx, outlier_count
 from training.bundle.outliers import outliers_last
 from training.fitting.pipeline import read_teacher
@@ -73,12 +73,7 @@ def test_rounding_disturbs_less_where_large_channels_come_last(
     model: EscalationModel, windows: list[list[int]]
 ) -> None:
     def error(network: EscalationModel) -> float:
-        forms = [
-            onnxruntime.InferenceSession(
-                build_onnx(network, quantised=quantised), providers=["CPUExecutionProvider"]
-            )
-            for quantised in (False, True)
-        ]
+        forms = [start_session(build_onnx(network, quantised=quantised)) for quantised in (False, True)]
         differences = []
         for window in windows:
             exact, rounded = (form.run(["outputs"], {"input_ids": [window]})[0] for form in forms)

@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+import onnx
 import pytest
 import torch
+from onnx import helper, numpy_helper
 
 from escalate.bundle import load_bundle
+from escalate.model import start_session
 from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
 from training.bundle.onnx_graph import build_onnx
@@ -43,10 +45,7 @@ def test_a_network_is_read_back_as_it_was_written(
     # Written again, what was read is what was written: nothing is lost by training on.
     again = build_onnx(read, quantised=quantised)
     ids = np.array([token_ids(base.tokenizer, ["where is my parcel awful"], 32)[0]])
-    first, second = (
-        onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"]).run(None, {"input_ids": ids})
-        for onnx in (bundle.model, again)
-    )
+    first, second = (start_session(onnx).run(None, {"input_ids": ids}) for onnx in (bundle.model, again))
     np.testing.assert_allclose(first[0], second[0], atol=1e-4)
 
 
@@ -54,7 +53,7 @@ def test_the_released_network_answers_as_the_released_model(released: Path) -> N
     bundle = load_bundle(released)
     model, base = read_network(bundle)
     tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
-    session = onnxruntime.InferenceSession(bundle.model, providers=["CPUExecutionProvider"])
+    session = start_session(bundle.model)
     texts = [
         "Where is my parcel?",
         "כבר שלוש פעמים ביטלתם לי את התור!",
@@ -73,10 +72,20 @@ def test_the_released_network_answers_as_the_released_model(released: Path) -> N
         np.testing.assert_allclose(served[1], logits.language.numpy(), atol=0.15, rtol=0.03)
 
 
-def test_another_graph_is_an_error(tiny_bundle: Path) -> None:
-    import onnx
-    from onnx import helper
+def test_weights_in_blocks_are_an_error(tiny_bundle: Path) -> None:
+    """Bundles of 0.4.0 and older have a scale for every 64 weights."""
+    bundle = load_bundle(tiny_bundle)
+    proto = onnx.load_model_from_string(bundle.model)
+    for tensor in proto.graph.initializer:
+        if tensor.name.endswith("projections.weight"):
+            weight = numpy_helper.to_array(tensor)
+            blocks = np.zeros((weight.shape[1], 2, 64), dtype=np.uint8)
+            tensor.CopyFrom(numpy_helper.from_array(blocks, tensor.name))
+    with pytest.raises(BaseEncoderError, match="export it again"):
+        read_network(replace(bundle, model=proto.SerializeToString()))
 
+
+def test_another_graph_is_an_error(tiny_bundle: Path) -> None:
     empty = helper.make_model(helper.make_graph([], "empty", [], []))
     bundle = replace(load_bundle(tiny_bundle), model=empty.SerializeToString())
     assert onnx.load_model_from_string(bundle.model).graph.name == "empty"
