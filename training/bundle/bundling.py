@@ -149,7 +149,8 @@ def draft_bundle(
     Raises:
         ExportError: There are too few labelled messages.
     """
-    texts = [message.text for message in (*train, *corpus_train)]
+    # Sorted, because a run that goes on may have its messages in another order.
+    texts = sorted(message.text for message in (*train, *corpus_train))
     examples = random.Random(_OUTLIER_SEED).sample(texts, min(len(texts), _OUTLIER_EXAMPLES))
     windows = token_ids(base.tokenizer, examples, recipe.window)
     onnx = build_onnx(outliers_last(model, windows), quantised=True)

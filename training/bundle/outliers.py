@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.bundle.onnx_graph import outlier_count
 from training.network.model import EscalationModel
 
 
 def outliers_last(model: EscalationModel, windows: Sequence[Sequence[int]]) -> EscalationModel:
-    """Return a network that answers the same, its channels sorted by their largest absolute values.
+    """Return a network that answers the same and has the channels with the largest absolute values last.
 
     All layers add to the same hidden channels, so these have one order; the intermediate channels of
     each layer have their own. The answer's ``embedding`` has its channels in the new order.
@@ -31,10 +32,20 @@ def outliers_last(model: EscalationModel, windows: Sequence[Sequence[int]]) -> E
     hidden = [module for layer in layers for module in (layer.attention.self.query, layer.intermediate.dense)]
     intermediate = [layer.output.dense for layer in layers]
     largest = _largest_inputs(ordered, [*hidden, *intermediate], windows)
-    _reorder_hidden(ordered, torch.stack([largest[module] for module in hidden]).amax(0).argsort(stable=True))
+    _reorder_hidden(ordered, _order(torch.stack([largest[module] for module in hidden]).amax(0)))
     for layer in layers:
-        _reorder_intermediate(layer, largest[layer.output.dense].argsort(stable=True))
+        _reorder_intermediate(layer, _order(largest[layer.output.dense]))
     return ordered
+
+
+def _order(largest: Tensor) -> Tensor:
+    """Return the channels as they were, but for the outliers, which come last.
+
+    They are not sorted, because sums that differ in their last digit would give another bundle.
+    """
+    outlier = torch.zeros(len(largest), dtype=torch.bool)
+    outlier[largest.topk(outlier_count(len(largest))).indices] = True
+    return torch.cat([(~outlier).nonzero()[:, 0], outlier.nonzero()[:, 0]])
 
 
 def _largest_inputs(

@@ -37,6 +37,8 @@ def or_exit(action: Callable[[], Result]) -> Result:
     """Return what ``action`` returns; an expected error is printed and ends the command with code 1."""
     try:
         return action()
+    except KeyboardInterrupt:
+        _fail(TrainingError("interrupted; nothing is half-written, run the same command again"))
     except ModuleNotFoundError as error:
         _fail(MissingExtraError(f"training (module {error.name})", "train"))
     except (EscalateError, TrainingError) as error:

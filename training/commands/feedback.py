@@ -9,8 +9,7 @@ import typer
 from rich.console import Console
 
 from escalate.policy import OUTPUTS
-from training.commands.common import KINDS, CorpusOption, or_exit
-from training.corpus.messages import CORPUS
+from training.commands.common import KINDS, or_exit
 from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import PANEL, takes_columns_without
@@ -31,7 +30,13 @@ def feedback(
             show_default="the released model",
         ),
     ] = None,
-    corpus: CorpusOption = CORPUS,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(
+            help="Corpus that the model learned from.",
+            show_default="that of the model's run, else data",
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for the report with figures.", show_default="none")
     ] = None,

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
-from escalate.bundle import LANGUAGE_CLASSES, load_bundle
+from escalate.bundle import LANGUAGE_CLASSES, load_bundle, released_bundle
 from escalate.version import __version__
-from training.corpus.messages import corpus_hash, read_split
+from training.corpus.messages import CORPUS, corpus_hash, read_split
 from training.drawing import ALL
 from training.errors import TicketsError
 from training.evaluation.resampling import CONFIDENCE, RESAMPLES, SEED
@@ -23,6 +23,7 @@ from training.feedback.periods import periods, recent, unit_of
 from training.feedback.retraining import Rule, conclude
 from training.feedback.verdicts import Verdicts
 from training.files import without_nan
+from training.tickets.own_corpus import find_own_corpus
 
 Array = npt.NDArray[Any]
 
@@ -46,7 +47,7 @@ class Drift:
 def measure_drift(
     verdicts: Verdicts,
     model: Path | None,
-    corpus: Path,
+    corpus: Path | None,
     rule: Rule,
     unit: str | None = None,
     seed: int = SEED,
@@ -56,7 +57,7 @@ def measure_drift(
     Args:
         verdicts: Past decisions.
         model: The bundle whose tokenizer counts pieces; None for the released one.
-        corpus: The corpus the model learned from.
+        corpus: The corpus the model learned from; None to look for it in ``runs``, else the project's.
         rule: When retraining is due.
         unit: WEEK or MONTH of ``training.feedback.periods``; None to choose by the time there is.
         seed: Seed of the bootstrap, of samples and of folds.
@@ -75,6 +76,7 @@ def measure_drift(
     earlier = parts.get(EARLIER)
     if verdicts.times is not None:
         unit = unit or unit_of(verdicts.times)
+    corpus = corpus or find_own_corpus(model or released_bundle(), bundle.manifest) or CORPUS
     training = read_split(corpus, "train")
     messages = parts[RECENT].messages
     numbers = {

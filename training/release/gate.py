@@ -25,6 +25,7 @@ from training.errors import CorpusError, ReleaseError
 from training.evaluation.answers import Answers, answer
 from training.evaluation.slices import outcomes_of
 from training.evaluation.tables import OUTPUT_NAMES, isolated
+from training.files import replace_folder
 from training.release.changelog import CHANGELOG, add_entry, changelog_entry, has_entry, read_changelog
 from training.release.comparison import FALSE_LOSSES, RANKING, Comparison, Difference, compare
 from training.release.references import check_references, reference_texts, write_references
@@ -188,9 +189,7 @@ def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses
             + "\n".join(differences)
         )
     if not in_place:
-        if folder.exists():
-            shutil.rmtree(folder)
-        whole.rename(folder)
+        replace_folder(whole, folder)
     add_entry(models, entry)
     return folder
 

@@ -52,6 +52,9 @@ def comparison_text(result: Result) -> str:
         markdown_table(_rows(result.findings), _HEADERS),
         "The intervals are those of a paired bootstrap over groups of messages, 95 %. *Better* and *worse* "
         "hold the rate of false discoveries over the whole table at 5 %.",
+        "## Beside simple models",
+        f"How far {new} is above them, counted as in the table above.",
+        *(f"### {name}\n\n{markdown_table(_rows(found), _HEADERS)}" for name, found in result.simple.items()),
         "## Every model",
         "Macro-F1, and in brackets the area under the ROC curve, which no threshold moves.",
         *(f"### {name}\n\n{quality_table(values)}" for name, values in result.metrics.items()),

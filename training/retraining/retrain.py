@@ -109,9 +109,20 @@ def _own_corpus(plan: Plan, record: Record, folder: Path) -> OwnCorpus:
         return read_own_corpus(folder / FOLDER)
     tickets = read_tickets(plan.source, plan.columns)
     split = split_tickets(tickets, plan.split, plan.seed)
+    _refuse_constant(plan, tickets.messages)
     _refuse_unlabelled(plan, split.train)
     write_record(record, folder)
     return write_own_corpus(tickets, split, folder / FOLDER)
+
+
+def _refuse_constant(plan: Plan, messages: Sequence[Message]) -> None:
+    for output in OUTPUTS:
+        labels = {message.label(output) for message in messages} - {None}
+        if len(labels) == 1:
+            raise RunError(
+                f"every label of {output} in {plan.source} is {labels.pop()}, so that nothing can be learned "
+                f"from it; correct the column, or leave it out with --{output.replace('_', '-')} ''"
+            )
 
 
 def _refuse_unlabelled(plan: Plan, train: Sequence[Message]) -> None:

@@ -18,9 +18,19 @@ from training.corpus.checks import AGREEMENT, LENGTH_AUC
 from training.corpus.language_check import agreement, wrong_script
 from training.corpus.near_duplicates import near_duplicates
 from training.corpus.problems import Problem, warning
-from training.corpus.statistics import by_language, fewest_of_a_label, length_auc
+from training.corpus.statistics import (
+    beginnings,
+    by_language,
+    distinct_ngrams,
+    fewest_of_a_label,
+    length_auc,
+)
 from training.tickets.personal_data import KINDS, count_personal_data
 from training.tickets.reading import Tickets
+
+BEGINNING_SHARE: Final = 0.1
+"""Share of messages of a language with the same first two words from which on they are warned of; a
+common greeting stays beneath it."""
 
 DUPLICATE_SHARE: Final = 0.05
 """Share of messages with a duplicate from which on they are warned of."""
@@ -132,6 +142,29 @@ def check_languages(tickets: Tickets) -> Iterator[Problem]:
             f"decoded with a wrong encoding, it seems: {_rows(garbled)}; export the file again, or name its "
             "encoding with --encoding",
         )
+
+
+def check_beginnings(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Count different runs of words, and look for beginnings that many messages of a language share."""
+    numbers, problems = {}, []
+    for language, own in by_language(tickets.messages).items():
+        beginning, count = next(iter(beginnings(own).most_common(1)), (None, 0))
+        share = count / len(own)
+        numbers[language] = {
+            "distinct_4_grams": distinct_ngrams(own),
+            "beginning": beginning,
+            "beginning_share": share,
+        }
+        if len(own) >= _FEWEST and share > BEGINNING_SHARE:
+            problems.append(
+                warning(
+                    "beginnings",
+                    f"{language}: {share:.1%} of the messages begin with “{beginning}” (limit "
+                    f"{BEGINNING_SHARE:.0%}): forms and automatic texts teach their wording; keep what the "
+                    "customer wrote",
+                )
+            )
+    return numbers, problems
 
 
 def check_lengths(tickets: Tickets) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ from training.tickets.label_checks import check_amounts, check_labels, count_lab
 from training.tickets.reading import Tickets, read_tickets
 from training.tickets.splitting import Split, split_tickets
 from training.tickets.text_checks import (
+    check_beginnings,
     check_duplicates,
     check_languages,
     check_lengths,
@@ -60,6 +61,7 @@ def check_tickets(source: str | Path, columns: Columns) -> TicketsReport:
     except TicketsError as caught:
         problems.append(error("split", str(caught)))
     duplicates, duplicate_problems = check_duplicates(tickets)
+    variety, beginning_problems = check_beginnings(tickets)
     personal_data, personal_problems = check_personal_data(tickets)
     problems += [
         *check_labels(tickets),
@@ -68,11 +70,13 @@ def check_tickets(source: str | Path, columns: Columns) -> TicketsReport:
         *personal_problems,
         *check_languages(tickets),
         *check_lengths(tickets),
+        *beginning_problems,
         *check_rows(tickets),
     ]
     numbers: dict[str, Numbers] = {
         "labels": count_labels(tickets.messages),
         "duplicates": duplicates,
+        "variety": variety,
         "personal_data": personal_data,
         "time": {"time": _times(tickets)},
     }

@@ -64,9 +64,11 @@ def test_large_channels_come_last_and_the_network_itself_stays(
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
     for old, new in zip(_layers(model), _layers(ordered), strict=True):
         # Only the loud channels have norms and biases so large.
-        norm = new.attention.output.LayerNorm
-        assert norm.weight[-1] == old.attention.output.LayerNorm.weight[_LOUD]
-        assert new.intermediate.dense.bias[-1] == old.intermediate.dense.bias[_LOUD]
+        for tensor, expected in (
+            (new.attention.output.LayerNorm.weight, old.attention.output.LayerNorm.weight[_LOUD]),
+            (new.intermediate.dense.bias, old.intermediate.dense.bias[_LOUD]),
+        ):
+            assert tensor[-outlier_count(len(tensor)) :].max() == expected
 
 
 def test_rounding_disturbs_less_where_large_channels_come_last(

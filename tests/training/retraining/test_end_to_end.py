@@ -99,6 +99,10 @@ def test_from_a_csv_to_scored_tickets(
     first = mine.predict(tickets[0].text)
     assert float(rows[0]["negative_sentiment"]) == pytest.approx(first.negative_sentiment, abs=1e-6)
     assert policy["offer"]
+    with_policy = Classifier.load("models/mine", policy="policy.json")
+    actions = [row["action"] for row in rows]
+    assert actions == [with_policy.predict(ticket.text).action for ticket in tickets]
+    assert actions != [mine.predict(ticket.text).action for ticket in tickets]
 
 
 def test_training_from_the_base_encoder_on_own_messages_alone(

@@ -51,6 +51,7 @@ def test_500_reviews_mend_a_model_that_knew_none(workplace: Path) -> None:
     )
     refused = run("release", "bad", "--against", "start", *judged)
     assert refused.exit_code == 1, refused.output
+    assert "is worse than start" in refused.output
 
 
 def _done(*arguments: str | Path) -> str:

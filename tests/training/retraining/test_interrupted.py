@@ -11,7 +11,28 @@ from tests.training.retraining.making import COLUMNS, SHIFTED, make_tickets, run
 from training.fitting import fine_tuning
 from training.fitting.losses import LossWeights, loss_of
 from training.network.model import Logits
-from training.retraining import learning
+from training.retraining import export, learning
+
+
+def test_an_interrupted_command_ends_in_one_sentence(
+    workplace: Path,
+    tiny_bundle: Path,
+    tiny_corpus: Path,
+    recipe_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Here while the bundle is measured, after training."""
+    data = write_csv(workplace / "tickets.csv", make_tickets(60, SHIFTED))
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export, "compare_forms", cut)
+    given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, "--epochs", "1")
+    result = run("train", "--data", data, "--out", "models/mine", *given, *COLUMNS)
+    assert result.exit_code == 1
+    assert "interrupted; nothing is half-written, run the same command again" in result.output
+    assert not (workplace / "models").exists()
 
 
 @pytest.mark.parametrize("fewest", [20, 200])
