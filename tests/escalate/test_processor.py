@@ -54,12 +54,8 @@ def test_the_careful_way_gives_the_same_answers(
     released: Path, classifier: Classifier, cpu_info: Path
 ) -> None:
     careful = Classifier.load(released)
-    texts = [
-        "Where is my parcel?",
-        "כבר שלוש פעמים ביטלתם לי את התור!",
-        "أريد التحدث مع موظف من فضلكم",
-        "Chci mluvit s člověkem, tohle je hrozné.",
-    ]
+    texts = (Path(__file__).parent.parent / "examples.txt").read_text(encoding="utf-8").splitlines()
+    assert len(texts) == 8
     for text in texts:
         expected, found = classifier.predict(text), careful.predict(text)
         assert (found.action, found.language) == (expected.action, expected.language)

@@ -35,6 +35,7 @@ _SMALLEST: Final = 1e-8
 _LARGEST_WEIGHT: Final = 127
 _CHANNELS_PER_OUTLIER: Final = 24
 _SMALLEST_TOKEN: Final = 1e-6
+"""What a token of zeros is divided by."""
 
 
 def outlier_count(channels: int) -> int:

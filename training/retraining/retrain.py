@@ -109,8 +109,8 @@ def _own_corpus(plan: Plan, record: Record, folder: Path) -> OwnCorpus:
         return read_own_corpus(folder / FOLDER)
     tickets = read_tickets(plan.source, plan.columns)
     split = split_tickets(tickets, plan.split, plan.seed)
-    _refuse_constant(plan, tickets.messages)
     _refuse_unlabelled(plan, split.train)
+    _refuse_constant(plan, tickets.messages)
     write_record(record, folder)
     return write_own_corpus(tickets, split, folder / FOLDER)
 

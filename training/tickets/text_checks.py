@@ -14,17 +14,11 @@ from ftfy.badness import is_bad
 
 from escalate.policy import LANGUAGES, OUTPUTS
 from escalate.text import normalise
-from training.corpus.checks import AGREEMENT, LENGTH_AUC
+from training.corpus.checks import AGREEMENT, LENGTH_AUC, check_variety
 from training.corpus.language_check import agreement, wrong_script
 from training.corpus.near_duplicates import near_duplicates
 from training.corpus.problems import Problem, warning
-from training.corpus.statistics import (
-    beginnings,
-    by_language,
-    distinct_ngrams,
-    fewest_of_a_label,
-    length_auc,
-)
+from training.corpus.statistics import Numbers, by_language, fewest_of_a_label, length_auc
 from training.tickets.personal_data import KINDS, count_personal_data
 from training.tickets.reading import Tickets
 
@@ -144,24 +138,21 @@ def check_languages(tickets: Tickets) -> Iterator[Problem]:
         )
 
 
-def check_beginnings(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Count different runs of words, and look for beginnings that many messages of a language share."""
-    numbers, problems = {}, []
-    for language, own in by_language(tickets.messages).items():
-        beginning, count = next(iter(beginnings(own).most_common(1)), (None, 0))
-        share = count / len(own)
-        numbers[language] = {
-            "distinct_4_grams": distinct_ngrams(own),
-            "beginning": beginning,
-            "beginning_share": share,
-        }
+def check_beginnings(tickets: Tickets) -> tuple[Numbers, list[Problem]]:
+    """Count different runs of words, and look for a beginning that many messages of a language share."""
+    languages = by_language(tickets.messages)
+    # Its problems are those of texts written to measure.
+    numbers, _ = check_variety(languages)
+    problems = []
+    for language, own in languages.items():
+        share = numbers[language]["beginning_share"] or 0.0
         if len(own) >= _FEWEST and share > BEGINNING_SHARE:
             problems.append(
                 warning(
                     "beginnings",
-                    f"{language}: {share:.1%} of the messages begin with “{beginning}” (limit "
-                    f"{BEGINNING_SHARE:.0%}): forms and automatic texts teach their wording; keep what the "
-                    "customer wrote",
+                    f"{language}: {share:.1%} of the messages begin with “{numbers[language]['beginning']}” "
+                    f"(limit {BEGINNING_SHARE:.0%}): forms and automatic texts teach their wording; keep "
+                    "what the customer wrote",
                 )
             )
     return numbers, problems

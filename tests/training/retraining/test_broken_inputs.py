@@ -52,6 +52,7 @@ CASES: dict[str, Case] = {
     "unknown label": (unknown_label, (), "'maybe'"),
     "no labels": (unlabelled, (), "no labels to train"),
     "one class": (one_class, (), "every label of complexity"),
+    "one class and no corpus": (one_class, ("--own-share", "1"), "not both labels of complexity"),
     "mixed encodings": (mixed_encodings, (), "mixes encodings"),
     "wrong column": (good, ("--text", "message"), "no column 'message'"),
     "duplicate ids": (good, ("--id", "lang"), "row 2 has it too"),
