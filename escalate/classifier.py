@@ -10,8 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from escalate.bundle import LANGUAGE_CLASSES, Bundle, load_bundle
+from escalate.bundle import Bundle, load_bundle
 from escalate.errors import BundleError
+from escalate.language import read_language
 from escalate.model import Model
 from escalate.policy import LANGUAGES, Decision, Output, Policy
 from escalate.prediction import Prediction
@@ -97,7 +98,7 @@ class Classifier:
         if not has_words(normalised):
             return self._unsupported("other", has_words=False, truncated=False)
         logits = self._model.read(normalised)
-        language = LANGUAGE_CLASSES[int(logits.language.argmax())]
+        language = read_language(logits.language, normalised)
         if language not in LANGUAGES:
             return self._unsupported(language, has_words=True, truncated=logits.truncated)
         probabilities = self._bundle.calibration.probabilities(logits.outputs, language)

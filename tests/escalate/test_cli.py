@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from escalate import Classifier
+from escalate import Classifier, Policy
 from escalate.version import __version__
 
 
@@ -72,6 +72,19 @@ def test_a_model_that_is_not_there_exits_1_with_one_sentence(tmp_path: Path) -> 
     assert finished.stdout == b""
     assert b"absent" in finished.stderr
     assert b"Traceback" not in finished.stderr
+
+
+def test_a_model_and_a_policy_of_ones_own(tiny_bundle: Path, tmp_path: Path) -> None:
+    thresholds = {"complexity": 0.0, "negative_sentiment": 0.0, "human_requested": 0.0}
+    policy = Policy.from_dict({"offer": thresholds, "escalate": thresholds})
+    (tmp_path / "policy.json").write_text(json.dumps(policy.to_dict()), encoding="utf-8")
+    options = ("--model", str(tiny_bundle), "--policy", str(tmp_path / "policy.json"))
+    finished = run("predict", "--json", *options, "where is my parcel")
+    assert finished.returncode == 0, finished.stderr
+    answer = json.loads(finished.stdout)
+    own = Classifier.load(tiny_bundle, policy=policy)
+    assert answer == {"text": "where is my parcel", **own.predict("where is my parcel").to_dict()}
+    assert answer["action"] == "escalate"
 
 
 def test_a_damaged_model_exits_1(released: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from training.feedback.tables import (
     calibration_rows,
     estimate,
     inputs_table,
+    language_period_rows,
     period_rows,
 )
 from training.printing import print_table, say
@@ -140,6 +141,10 @@ def _sections(numbers: Mapping[str, Any], figures: Sequence[str]) -> Iterator[st
         "*Missed* should have been escalated, of those left to the bot; *needless* should not have been, of"
         " those offered a person or escalated. In brackets Wilson's 95 % interval and the number of verdicts."
     )
+    if numbers["periods"]:
+        yield f"By {numbers['unit']} and language:"
+        heads, rows = language_period_rows(numbers)
+        yield markdown_table(rows, heads)
     yield from _pictures(figures, "agreement")
     yield "## By action taken"
     heads, rows = action_rows(numbers)

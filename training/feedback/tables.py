@@ -87,6 +87,26 @@ def period_rows(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     return [f"{numbers['unit']} from", *heads], rows
 
 
+def language_period_rows(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return the heads and rows of agreement over time, by language."""
+    shown = [
+        language for language in LANGUAGE_NAMES if any(language in p["languages"] for p in numbers["periods"])
+    ]
+    rows = [
+        [
+            period["start"],
+            *(
+                _share(period["languages"][name]["agreement"])
+                if name in period["languages"]
+                else number(None)
+                for name in shown
+            ),
+        ]
+        for period in numbers["periods"]
+    ]
+    return [f"{numbers['unit']} from", *(LANGUAGE_NAMES[name] for name in shown)], rows
+
+
 def inputs_table(numbers: Mapping[str, Any]) -> str:
     """Return how recent messages differ from others, as Markdown."""
     columns = numbers["inputs"]

@@ -17,6 +17,7 @@ from escalate.policy import ACTIONS, LANGUAGES, OUTPUTS
 from training.corpus.messages import Message
 from training.errors import TicketsError
 from training.evaluation.answers import answer
+from training.tickets.cells import wrong_cell
 from training.tickets.columns import Columns
 from training.tickets.reading import read_tickets
 from training.tickets.tables import read_table
@@ -189,10 +190,7 @@ def _actions(values: Sequence[Any], rows: Sequence[int], source: str, column: st
     for row, value in zip(rows, values, strict=True):
         action = str(value).strip().casefold()
         if action not in ACTIONS:
-            raise TicketsError(
-                f"{source} row {row}, column {column!r} is {str(value)[:30]!r}: it must be"
-                f" {', '.join(ACTIONS)}"
-            )
+            raise wrong_cell(source, row, column, value, f"it must be {', '.join(ACTIONS)}")
         actions.append(action)
     return np.array(actions, dtype=object)
 
@@ -203,10 +201,8 @@ def _should(values: Sequence[Any], rows: Sequence[int], source: str, column: str
         try:
             label = parse_label(value, None)
         except ValueError:
-            raise TicketsError(
-                f"{source} row {row}, column {column!r} is {str(value)[:30]!r}: it must be yes or no, 1 or 0,"
-                " true or false, or empty"
-            ) from None
+            reason = "it must be yes or no, 1 or 0, true or false, or empty"
+            raise wrong_cell(source, row, column, value, reason) from None
         should.append(np.nan if label is None else label)
     return np.array(should, dtype=np.float64)
 
@@ -219,9 +215,13 @@ def _scores(values: Sequence[Any], rows: Sequence[int], source: str, column: str
         except (TypeError, ValueError):
             score = -1.0
         if not (np.isnan(score) or 0 <= score <= 1):
-            raise TicketsError(
-                f"{source} row {row}, column {column!r} is {str(value)[:30]!r}: it must be a probability"
-                " (0..1), as escalate score writes it; rename the column, or name its prefix with --scores"
+            raise wrong_cell(
+                source,
+                row,
+                column,
+                value,
+                "it must be a probability (0..1), as escalate score writes it; rename the column, or name"
+                " its prefix with --scores",
             )
         scores.append(score)
     return np.array(scores)

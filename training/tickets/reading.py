@@ -19,13 +19,13 @@ from escalate.classifier import Classifier
 from escalate.policy import OUTPUTS
 from training.corpus.messages import Message
 from training.errors import TicketsError
+from training.tickets.cells import wrong_cell
 from training.tickets.columns import Columns
 from training.tickets.tables import Table, read_table
 from training.tickets.values import is_nothing, parse_label, parse_language, parse_times
 
 Value = TypeVar("Value")
 
-_LONGEST_SHOWN: Final = 30
 _ENOUGH_FOR_PROGRESS: Final = 500
 
 
@@ -109,7 +109,7 @@ def read_columns(source: str | Path, columns: Columns) -> tuple[Table, dict[str,
 
 
 class _Reader:
-    """Parses the columns of a table; its errors name the column, the row and the value."""
+    """Parses the columns of a table; its errors name the column and the row."""
 
     def __init__(self, source: str, table: Table, found: Mapping[str, str]) -> None:
         self.source = source
@@ -158,10 +158,8 @@ class _Reader:
         raise self.wrong("time", wrong, f"{known}; {remedy}")
 
     def wrong(self, kind: str, position: int, reason: str) -> TicketsError:
-        value = str(self.values(kind)[position])
-        shown = value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…"
-        row = self.table.rows[position]
-        return TicketsError(f"{self.source} row {row}, column {self.found[kind]!r} is {shown!r}: {reason}")
+        value = self.values(kind)[position]
+        return wrong_cell(self.source, self.table.rows[position], self.found[kind], value, reason)
 
 
 def _with_read_languages(languages: Sequence[str | None], texts: Sequence[str]) -> list[str]:

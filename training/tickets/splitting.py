@@ -104,7 +104,8 @@ def _choose(tickets: Tickets, method: str | None) -> tuple[Method, str]:
     timed = "time" in tickets.columns and not without_time
     if method is None:
         if groups:
-            return "group", f"Split by group: no {tickets.columns['group']} is in two splits."
+            too = f"; by {tickets.columns['time']} is possible too (--split time)" if timed else ""
+            return "group", f"Split by group: no {tickets.columns['group']} is in two splits{too}."
         if timed:
             return "time", f"Split by time ({tickets.columns['time']}): the test split is what came last."
         missing = (

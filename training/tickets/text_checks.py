@@ -7,7 +7,7 @@ is a warning here.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from ftfy.badness import is_bad
@@ -28,6 +28,10 @@ common greeting stays beneath it."""
 
 DUPLICATE_SHARE: Final = 0.05
 """Share of messages with a duplicate from which on they are warned of."""
+
+NAMES_SHARE: Final = 0.9
+"""Share of ids or groups that look like one kind of number, from which on they are taken for it; of any
+numbers of ten digits half could be American phone numbers."""
 
 _FEWEST: Final = 30
 _SHOWN_ROWS: Final = 8
@@ -80,25 +84,39 @@ def check_duplicates(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[
 
 
 def check_personal_data(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Count personal data by kind; only the numbers of rows are named."""
-    values: Counter[str] = Counter()
-    rows: defaultdict[str, list[int]] = defaultdict(list)
-    for message, row in zip(tickets.messages, tickets.rows, strict=True):
-        for kind, count in count_personal_data(message.text, message.language).items():
-            values[kind] += count
-            rows[kind].append(row)
-    numbers: dict[str, dict[str, Any]] = {
-        kind: {"found": values[kind], "rows": rows[kind]} for kind in KINDS if values[kind]
-    }
-    problems = [
-        warning(
-            "personal data",
-            f"{_count(values[kind], kind)} in {_rows(found['rows'])}: mask them before you share the file; "
-            "the model needs none of them",
-        )
-        for kind, found in numbers.items()
-    ]
+    """Count personal data by kind, in texts, ids and groups; only the numbers of rows are named."""
+    messages = tickets.messages
+    numbers: dict[str, dict[str, Any]] = {}
+    problems = []
+    for field in ("text", "id", "group"):
+        if field not in tickets.columns:
+            continue
+        for kind, found in _personal_data(tickets, [getattr(m, field) or "" for m in messages]).items():
+            where = ""
+            if field != "text":
+                # Many an order number looks like one of a phone by chance.
+                if kind != "e-mail" and len(found["rows"]) < NAMES_SHARE * len(messages):
+                    continue
+                where = f" in the column {tickets.columns[field]!r}"
+            numbers[kind + where] = found
+            problems.append(
+                warning(
+                    "personal data",
+                    f"{_count(found['found'], kind)}{where} in {_rows(found['rows'])}: mask them before you "
+                    "share the file; the model needs none of them",
+                )
+            )
     return numbers, problems
+
+
+def _personal_data(tickets: Tickets, values: Sequence[str]) -> dict[str, dict[str, Any]]:
+    counts: Counter[str] = Counter()
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for value, message, row in zip(values, tickets.messages, tickets.rows, strict=True):
+        for kind, count in count_personal_data(value, message.language).items():
+            counts[kind] += count
+            rows[kind].append(row)
+    return {kind: {"found": counts[kind], "rows": rows[kind]} for kind in KINDS if counts[kind]}
 
 
 def check_languages(tickets: Tickets) -> Iterator[Problem]:

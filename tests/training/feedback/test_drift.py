@@ -100,6 +100,17 @@ def test_the_numbers_of_a_period_are_counts(stable: tuple[str, dict[str, Any], P
     assert first["agreement"]["value"] == pytest.approx(1 - wrong / 100)
 
 
+def test_agreement_is_listed_by_week_and_language(stable: tuple[str, dict[str, Any], Path]) -> None:
+    _, numbers, folder = stable
+    text = (folder / "FEEDBACK.md").read_text(encoding="utf-8")
+    table = text[text.index("By week and language:") :].split("\n\n")[1].splitlines()
+    assert table[0] == "| week from | Hebrew | Arabic | Czech | English |"
+    assert len(table) == 2 + len(numbers["periods"])
+    czech = numbers["periods"][0]["languages"]["cs"]["agreement"]
+    assert f"{czech['value']:.1%} (" in table[2].split("|")[4]
+    assert f"n={czech['count']})" in table[2].split("|")[4]
+
+
 def test_a_drop_in_one_language_is_due_and_names_it(report: Reporter) -> None:
     def drop(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
         if row["language"] == "cs" and place > 0.75 and random.random() < 0.6:

@@ -91,6 +91,30 @@ def test_broken_inputs_end_in_one_sentence_and_write_nothing(
     assert [path.name for path in workplace.iterdir()] == ["tickets.csv"]
 
 
+TO_MEASURE_WITH = (
+    "empty file", "no rows", "unknown label", "no labels", "mixed encodings", "wrong column", "duplicate ids"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command", [("evaluate", "--out", "report"), ("thresholds", "--recall", "0.9", "--out", "policy.json")]
+)
+@pytest.mark.parametrize("name", TO_MEASURE_WITH)
+def test_broken_tickets_to_measure_with(
+    name: str, command: tuple[str, ...], workplace: Path, tiny_bundle: Path, tiny_corpus: Path
+) -> None:
+    write, options, reason = CASES[name]
+    write(workplace / "tickets.csv")
+    columns = dict(zip(COLUMNS[::2], COLUMNS[1::2], strict=True))
+    changed = {**columns, **dict(zip(options[::2], options[1::2], strict=True))}
+    every = [part for pair in changed.items() for part in pair]
+    result = run(*command, "--model", tiny_bundle, "--data", "tickets.csv", *every)
+    assert result.exit_code == 1
+    (sentence,) = [line for line in result.output.splitlines() if line.startswith("training: ")]
+    assert reason.removesuffix(" to train") in sentence
+    assert [path.name for path in workplace.iterdir()] == ["tickets.csv"]
+
+
 def test_what_is_not_a_bundle_is_not_replaced(
     workplace: Path, tiny_bundle: Path, tiny_corpus: Path, recipe_file: Path
 ) -> None:

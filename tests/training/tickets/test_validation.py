@@ -50,6 +50,40 @@ def test_risky_tickets_are_warned_of(tmp_path: Path) -> None:
     assert json.loads(report)["numbers"]["personal_data"]["e-mail"] == {"found": 1, "rows": [4]}
 
 
+def test_personal_data_in_ids_and_groups_are_warned_of(tmp_path: Path) -> None:
+    rows = [[*row, f"+9725846{n:05}"] for n, row in enumerate(make_rows(90))]
+    rows[7][0] = "someone@example.com"
+    path = write_rows(tmp_path / "t.csv", rows, [*HEADER, "customer"])
+    code, output = run("validate", path, "--group", "customer", "--json", tmp_path / "report.json")
+    assert code == 0
+    assert "1 e-mail in the column 'id' in row 9: mask them" in output
+    assert "90 phone numbers in the column 'customer' in rows 2, 3, 4" in output
+    assert "someone@example.com" not in output + (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
+def test_order_numbers_that_look_like_phone_numbers_are_no_personal_data(tmp_path: Path) -> None:
+    rows = [[f"{1000003 * n + 4280387012}", *row[1:]] for n, row in enumerate(make_rows(90))]
+    code, output = run("validate", write_rows(tmp_path / "t.csv", rows))
+    assert code == 0
+    assert "in the column 'id'" not in output
+
+
+def test_a_wrong_cell_with_personal_data_is_not_shown(tmp_path: Path) -> None:
+    rows = make_rows(20)
+    rows[3][4] = "someone@example.com"
+    code, output = run("validate", write_rows(tmp_path / "t.csv", rows))
+    assert code == 1
+    assert "row 5, column 'negative_sentiment' holds what looks like an e-mail: it must be 0 or 1" in output
+    assert "someone" not in output
+
+
+def test_a_split_by_time_is_offered_beside_the_one_by_group(tmp_path: Path) -> None:
+    rows = [[*row, f"c{n // 2}", f"2025-01-{1 + n % 28:02}"] for n, row in enumerate(make_rows(90))]
+    path = write_rows(tmp_path / "t.csv", rows, [*HEADER, "customer", "created"])
+    _, output = run("validate", path, "--group", "customer", "--time", "created")
+    assert "no customer is in two splits; by created is possible too (--split time)." in output
+
+
 def test_a_label_that_follows_the_length_is_warned_of(tmp_path: Path) -> None:
     rows = make_rows(90)
     for row in rows:

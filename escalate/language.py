@@ -1,0 +1,38 @@
+"""The language of a message: the likeliest one that its letters allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from escalate.bundle import LANGUAGE_CLASSES
+from escalate.calibration import Array
+
+_LATIN: Final = "a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff"
+_HEBREW: Final = "\u05d0-\u05ea"
+_ARABIC: Final = "\u0620-\u064a\u066e-\u06d3\u0750-\u077f"
+
+# Hebrew and Arabic are typed in Latin letters too, Czech and English only in those.
+_LETTERS: Final[Mapping[str, re.Pattern[str]]] = {
+    "he": re.compile(f"[{_HEBREW}{_LATIN}]"),
+    "ar": re.compile(f"[{_ARABIC}{_LATIN}]"),
+    "cs": re.compile(f"[{_LATIN}]"),
+    "en": re.compile(f"[{_LATIN}]"),
+}
+
+
+def read_language(logits: Array, text: str) -> str:
+    """Return the language class with the highest logit of those that the letters allow.
+
+    A single word tells a network little ("מנהל" alone), its letters tell much.
+
+    Args:
+        logits: Shape (5,), in the order of ``escalate.bundle.LANGUAGE_CLASSES``.
+        text: The message as the normaliser of the bundle returns it, in lower case.
+
+    Returns:
+        A language with at least one of its letters in ``text``, or ``other``.
+    """
+    ranked = sorted(zip(logits.tolist(), LANGUAGE_CLASSES, strict=True), reverse=True)
+    return next(name for _, name in ranked if name not in _LETTERS or _LETTERS[name].search(text))
