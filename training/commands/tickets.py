@@ -35,7 +35,7 @@ def label_errors(
         console = Console()
         if review is not None:
             changed = apply_review(source, columns, review, out)
-            say(console, f"wrote {out}: {changed:,} labels changed")
+            say(console, f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
             return
         found = find_label_errors(read_tickets(source, columns))
         for reason in found.skipped:

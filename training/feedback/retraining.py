@@ -113,8 +113,7 @@ def conclude(recent: Verdicts, earlier: Verdicts | None, rule: Rule) -> Conclusi
     findings = []
     if earlier is not None:
         findings += [_agreement(recent, earlier, *pair, rule, confidence) for pair in compared]
-    when = "" if earlier is None else "recent "
-    findings += [_calibration(recent, language, when, rule, confidence) for language in calibrated]
+    findings += [_calibration(recent, earlier, language, rule, confidence) for language in calibrated]
     if any(finding.due for finding in findings):
         answer: Answer = "due"
     else:
@@ -141,7 +140,9 @@ def _agreement(
     return Finding(language, side, bool(clear and much), reason)
 
 
-def _calibration(recent: Verdicts, language: str, when: str, rule: Rule, confidence: float) -> Finding:
+def _calibration(
+    recent: Verdicts, earlier: Verdicts | None, language: str, rule: Rule, confidence: float
+) -> Finding:
     own = calibrated_part(_of(recent, language))
     error = calibration_gap(own)
     chance = chance_error(own.expected, 1 - confidence)
@@ -149,10 +150,16 @@ def _calibration(recent: Verdicts, language: str, when: str, rule: Rule, confide
     verdict = (
         "clear and large" if clear and much else "clear but small" if clear else "no more than chance gives"
     )
+    when, past = "", ""
+    if earlier is not None:
+        when = "recent "
+        before = calibrated_part(_of(earlier, language))
+        if len(before.messages) >= rule.fewest_calibrated:
+            past = f", before {calibration_gap(before):.3f}"
     reason = (
         f"{_NAMES[language]}, calibration: {own.should.mean():.1%} of {len(own.should):,} {when}messages"
         f" should have been escalated, {own.expected.mean():.1%} were expected; calibration error"
-        f" {error:.3f}, by chance {chance.mean:.3f} and seldom above {chance.most:.3f}: {verdict}"
+        f" {error:.3f}{past}, by chance {chance.mean:.3f} and seldom above {chance.most:.3f}: {verdict}"
     )
     return Finding(language, CALIBRATION, bool(clear and much), reason)
 
