@@ -11,9 +11,19 @@ from rich.console import Console
 
 from escalate.bundle import released_bundle
 from escalate.version import RELEASED_MODEL
-from training.commands.common import RUN, CorpusOption, ModelOption, RunOption, or_exit
+from training.commands.common import (
+    KINDS,
+    OWN_TICKETS,
+    RUN,
+    CorpusOption,
+    ModelOption,
+    RunOption,
+    or_exit,
+)
 from training.corpus.messages import CORPUS
 from training.printing import say
+from training.tickets.columns import Columns
+from training.tickets.options import takes_columns
 
 MODELS: Final = Path(__file__).resolve().parents[2] / "models"
 
@@ -37,6 +47,7 @@ def export(
     or_exit(action)
 
 
+@takes_columns
 def release(
     candidate: Annotated[Path, typer.Argument(help="Folder of the candidate's bundle.")],
     against: Annotated[
@@ -51,6 +62,14 @@ def release(
             show_default="the one that the candidate was trained with",
         ),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Own labelled tickets to compare on: {KINDS}.",
+            show_default="the test split of --corpus",
+            rich_help_panel=OWN_TICKETS,
+        ),
+    ] = None,
     models: Annotated[Path, typer.Option(help="Folder of the released bundles.")] = MODELS,
     day: Annotated[
         datetime | None,
@@ -63,14 +82,26 @@ def release(
         bool, typer.Option("--accept-losses", help="Release in spite of losses; the changelog lists them.")
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Only compare: release nothing.")] = False,
+    *,
+    columns: Columns,
 ) -> None:
     """Release a candidate that is not worse than the shipped model; exit code 1 where it is."""
+    if corpus is not None and data is not None:
+        raise typer.BadParameter("--corpus and --data both say what to compare on; name one")
+    if data is None and columns != Columns():
+        raise typer.BadParameter("columns are those of own tickets; name --data")
 
     def action() -> None:
-        from training.release.gate import corpus_to_judge_by, publish, refuse_worse, show, try_candidate
+        from training.release.gate import publish, refuse_worse, show, try_candidate
+        from training.release.samples import sample_of_corpus, sample_of_tickets
 
         console = Console()
-        trial = try_candidate(candidate, corpus or corpus_to_judge_by(candidate), against)
+        sample = (
+            sample_of_corpus(candidate, corpus)
+            if data is None
+            else sample_of_tickets(candidate, data, columns, against)
+        )
+        trial = try_candidate(candidate, sample, against)
         show(trial, console)
         if check:
             refuse_worse(trial, first=first, accept_losses=accept_losses)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from training.commands.common import KINDS, or_exit
+from training.errors import TicketsError
 from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
@@ -33,6 +34,8 @@ def label_errors(
         from training.tickets.review import write_review
 
         console = Console()
+        if out.exists():
+            raise TicketsError(f"{out} exists; name another file with --out, or move it away first")
         if review is not None:
             changed = apply_review(source, columns, review, out)
             say(console, f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")

@@ -41,7 +41,7 @@ def add_entry(models: Path, entry: str) -> None:
 def changelog_entry(
     manifest: Mapping[str, Any],
     day: date,
-    corpus: str,
+    measured_on: str,
     values: Mapping[str, Mapping[str, float]],
     previous: str | None,
     comparison: Comparison,
@@ -51,7 +51,7 @@ def changelog_entry(
     Args:
         manifest: Manifest of the released bundle.
         day: Day of the release.
-        corpus: SHA-256 of the corpus that both models were measured on.
+        measured_on: What both models were measured on.
         values: By language, and by output or ``language``, what the released model measured.
         previous: Version of the model before, or None where nothing was compared.
         comparison: With the model before, losses among it.
@@ -69,7 +69,7 @@ def changelog_entry(
     facts = [
         f"- Training data: {data['messages']['train']:,} messages, SHA-256 `{data['sha256']}`",
         f"- Commit: `{manifest['commit']}`",
-        f"- Measured on the test split of {_corpus_name(corpus, data['sha256'])}",
+        f"- Measured on {measured_on}",
     ]
     table = markdown_table(rows, ["", *OUTPUT_NAMES.values(), "language right"])
     compared = (
@@ -90,10 +90,6 @@ def changelog_entry(
     if accepted:
         parts += ["Losses that were accepted:", "\n".join(accepted)]
     return "\n\n".join(parts) + "\n"
-
-
-def _corpus_name(corpus: str, trained_on: str) -> str:
-    return "the same corpus" if corpus == trained_on else f"another corpus, SHA-256 `{corpus}`"
 
 
 def _cell(values: Mapping[str, float], name: str, difference: float | None) -> str:

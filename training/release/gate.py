@@ -17,19 +17,19 @@ from rich.table import Table
 from rich.text import Text
 
 from escalate import Classifier
-from escalate.bundle import LANGUAGE_CLASSES, MANIFEST, read_manifest, released_bundle
+from escalate.bundle import LANGUAGE_CLASSES, MANIFEST, released_bundle
 from escalate.errors import BundleError
-from training.bundle.model_card import trained_by_project
-from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
-from training.errors import CorpusError, ReleaseError
+from training.corpus.messages import Message
+from training.errors import ReleaseError
 from training.evaluation.answers import Answers, answer
 from training.evaluation.slices import outcomes_of
 from training.evaluation.tables import OUTPUT_NAMES, isolated
 from training.files import replace_folder
+from training.printing import say
 from training.release.changelog import CHANGELOG, add_entry, changelog_entry, has_entry, read_changelog
 from training.release.comparison import FALSE_LOSSES, RANKING, Comparison, Difference, compare
 from training.release.references import check_references, reference_texts, write_references
-from training.tickets.own_corpus import find_own_corpus, languages_are_labels
+from training.release.samples import Sample
 
 _VERSION: Final = re.compile(r"\w[\w.+-]*")
 _SHOWN_MESSAGES: Final = 20
@@ -43,8 +43,8 @@ class Trial:
     Attributes:
         folder: Bundle of the candidate.
         classifier: The candidate.
-        corpus: SHA-256 of the corpus.
-        answers: What it answers about the test split.
+        sample: What both were measured on.
+        answers: What it answers about these messages.
         shipped: Version of the shipped model, or None where nothing was compared.
         obstacle: Why nothing was compared, or None.
         comparison: The comparison, empty where nothing was compared.
@@ -52,43 +52,41 @@ class Trial:
 
     folder: Path
     classifier: Classifier
-    corpus: str
+    sample: Sample
     answers: Answers
     shipped: str | None
     obstacle: str | None
     comparison: Comparison
 
 
-def try_candidate(candidate: Path, corpus: Path, against: Path | None = None) -> Trial:
-    """Measure a candidate and the shipped model on the test split of a corpus.
+def try_candidate(candidate: Path, sample: Sample, against: Path | None = None) -> Trial:
+    """Measure a candidate and the shipped model on the same messages.
 
     Args:
         candidate: Bundle of the candidate.
-        corpus: The corpus.
+        sample: The messages.
         against: Bundle to compare with, or None for the released one.
 
     Raises:
         BundleError: The candidate cannot be loaded.
-        CorpusError: The corpus cannot be read.
     """
     classifier = Classifier.load(candidate)
-    messages = read_split(corpus, "test")
-    answers = answer(classifier, messages)
+    answers = answer(classifier, sample.messages)
     comparison, version, obstacle = Comparison(), None, None
-    judge_language = languages_are_labels(corpus)
     try:
         shipped = _load_shipped(candidate, against)
-        if not messages:
-            raise _NothingToCompareError(f"the test split of {corpus} is empty; name another with --corpus")
-        comparison = compare(answers, answer(shipped, messages), judge_language=judge_language)
+        if not sample.messages:
+            raise _NothingToCompareError(f"{sample.name} is empty; name another with --corpus or --data")
+        others = answer(shipped, sample.messages)
+        comparison = compare(answers, others, judge_language=sample.judge_language)
         if not comparison.differences:
             raise _NothingToCompareError(
-                f"the test split of {corpus} has too few labelled messages; name another with --corpus"
+                f"{sample.name} has too few labelled messages; name another with --corpus or --data"
             )
         version = shipped.version
     except (BundleError, _NothingToCompareError) as error:
         obstacle = str(error)
-    return Trial(candidate, classifier, corpus_hash(corpus), answers, version, obstacle, comparison)
+    return Trial(candidate, classifier, sample, answers, version, obstacle, comparison)
 
 
 class _NothingToCompareError(Exception):
@@ -102,25 +100,6 @@ def _load_shipped(candidate: Path, against: Path | None) -> Classifier:
             f"{candidate} is the shipped model itself; name an earlier one with --against"
         )
     return Classifier.load(folder)
-
-
-def corpus_to_judge_by(candidate: Path) -> Path:
-    """Return the corpus a candidate is judged by if none is named: the one it was trained with.
-
-    Raises:
-        BundleError: The candidate cannot be read.
-        CorpusError: It was trained with own messages that are not to be found.
-    """
-    manifest = read_manifest(candidate)
-    if trained_by_project(manifest):
-        return CORPUS
-    found = find_own_corpus(candidate, manifest)
-    if found is None:
-        raise CorpusError(
-            f"the messages that {candidate} was trained with are not in runs/; name them with --corpus, "
-            "such as --corpus runs/mine/corpus"
-        )
-    return found
 
 
 def refuse_worse(trial: Trial, *, first: bool, accept_losses: bool) -> None:
@@ -141,8 +120,9 @@ def refuse_worse(trial: Trial, *, first: bool, accept_losses: bool) -> None:
         )
     if trial.comparison.guessed and not accept_losses:
         raise ReleaseError(
-            f"{trial.folder} tells {', '.join(trial.comparison.guessed)} no better than chance on the test "
-            "split: check the labels and train again, or release it all the same with --accept-losses"
+            f"{trial.folder} tells {', '.join(trial.comparison.guessed)} no better than chance on "
+            f"{trial.sample.name}: check the labels and train again, or release it all the same with "
+            "--accept-losses"
         )
     if trial.comparison.losses and not accept_losses:
         raise ReleaseError(
@@ -175,7 +155,7 @@ def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses
     entry = changelog_entry(
         trial.classifier.manifest,
         day,
-        trial.corpus,
+        trial.sample.recorded,
         _measured(trial.answers),
         trial.shipped,
         trial.comparison,
@@ -244,13 +224,8 @@ def _measured(answers: Answers) -> dict[str, dict[str, float]]:
 
 def show(trial: Trial, console: Console) -> None:
     """Print how a candidate does beside the shipped model, and the messages it got worse on."""
-    if trial.corpus != trial.classifier.manifest["data"]["sha256"]:
-        console.print(
-            f"{trial.folder} was trained with another corpus: messages of this test split may be among "
-            "its training messages.",
-            style="yellow",
-            soft_wrap=True,
-        )
+    for note in trial.sample.notes:
+        say(console, note, "yellow")
     if trial.obstacle is not None:
         return
     comparison = trial.comparison

@@ -12,7 +12,7 @@ from training.bundle.model_card import trained_by_project
 from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
 from training.errors import CorpusError, TicketsError
 from training.tickets.columns import Columns
-from training.tickets.own_corpus import FOLDER, find_own_corpus
+from training.tickets.own_corpus import FOLDER, find_own_corpus, languages_are_labels
 from training.tickets.reading import read_tickets
 
 
@@ -24,12 +24,14 @@ class OwnMessages:
         messages: The messages.
         train: Own messages that simple models learn from beside the corpus.
         name: What they are, for a person.
+        languages_given: Whether their languages are labels, not what a model read.
         notes: What a reader should know of them, a sentence each.
     """
 
     messages: list[Message]
     train: list[Message]
     name: str
+    languages_given: bool
     notes: tuple[str, ...]
 
 
@@ -50,7 +52,8 @@ def saved_test_messages(bundle: Path, run: Path | None) -> OwnMessages:
             "or other tickets with --data"
         )
     test = read_split(folder, "test")
-    return OwnMessages(test, read_split(folder, "train"), f"the test split in {folder}", notes)
+    given = languages_are_labels(folder)
+    return OwnMessages(test, read_split(folder, "train"), f"the test split in {folder}", given, notes)
 
 
 def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path | None) -> OwnMessages:
@@ -67,12 +70,13 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
         TicketsError: The tickets cannot be read, or the bundle learned all of them.
     """
     folder, notes = _training_messages(bundle, run)
-    messages = read_tickets(source, columns).messages
+    tickets = read_tickets(source, columns)
+    messages, given = tickets.messages, "language" in tickets.columns
     if folder is None:
         note = (
             "The training messages of the new model are not to be found: it may have learned some of these."
         )
-        return OwnMessages(list(messages), [], source, (note,))
+        return OwnMessages(list(messages), [], source, given, (note,))
     learned = _learned_texts(folder)
     test = [message for message in messages if normalise(message.text) not in learned]
     if not test:
@@ -83,7 +87,7 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
     if left := len(messages) - len(test):
         count = f"{left:,} of {len(messages):,}"
         notes = (f"{count} messages are left out: this model learned them.", *notes)
-    return OwnMessages(test, read_split(folder, "train"), source, notes)
+    return OwnMessages(test, read_split(folder, "train"), source, given, notes)
 
 
 def known_to_others(messages: Sequence[Message], against: Path | None) -> Iterator[str]:

@@ -11,7 +11,9 @@ _LONGEST_SHOWN: Final = 30
 
 
 def wrong_cell(source: str, row: int, column: str, value: Any, reason: str) -> TicketsError:
-    """Return an error that names a cell and shows what it holds, unless that is personal data.
+    """Return an error that names a cell and shows the beginning of what it holds.
+
+    Not where it looks like an address or a number of a person; a name cannot be told from other words.
 
     Args:
         source: The file, folder or hub id.
@@ -21,7 +23,7 @@ def wrong_cell(source: str, row: int, column: str, value: Any, reason: str) -> T
         reason: What it must hold.
     """
     text = str(value)
-    if kinds := count_personal_data(text, "other"):
+    if kinds := count_personal_data(text, None):
         shown = f"holds what looks like {' and '.join(_with_article(kind) for kind in kinds)}"
     else:
         short = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.errors import TicketsError
 from training.files import whole_file, write_whole
+from training.tickets.cells import wrong_cell
 from training.tickets.columns import Columns
 from training.tickets.csv_files import open_csv, write_csv
 from training.tickets.reading import read_columns
@@ -46,7 +47,7 @@ def apply_review(source: str, columns: Columns, review: Path, out: Path) -> int:
         FileError: ``out`` cannot be written.
     """
     write = _writer(source, out)
-    corrections, codes = read_review(review)
+    corrections, codes = read_review(review, columns.encoding)
     table, found = read_columns(source, columns)
     position = {row: i for i, row in enumerate(table.rows)}
     for row, code in codes.items():
@@ -57,10 +58,12 @@ def apply_review(source: str, columns: Columns, review: Path, out: Path) -> int:
         if output not in found:
             raise TicketsError(f"{source} has no column for {output}; name it as when the review was made")
         values = table.columns[found[output]]
-        try:
-            labels = [parse_label(value, columns.cuts.get(output)) for value in values]
-        except ValueError as error:
-            raise TicketsError(f"{source}, column {found[output]!r} holds another value: {error}") from None
+        labels = []
+        for row, value in zip(table.rows, values, strict=True):
+            try:
+                labels.append(parse_label(value, columns.cuts.get(output)))
+            except ValueError as error:
+                raise wrong_cell(source, row, found[output], value, str(error)) from None
         for (row, of), label in corrections.items():
             if of == output and labels[position[row]] != label:
                 cells[row, found[output]] = _spelling(values, labels, label)

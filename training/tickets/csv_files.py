@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from training.errors import TicketsError
 
 _DELIMITERS: Final = ",;\t|"
 _LONGEST_CELL: Final = 10_000_000
+_SEPARATOR: Final = re.compile(r"\s*sep=.?\s*", re.IGNORECASE)
 _BYTE_ORDER_MARKS: Final = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -72,9 +74,18 @@ def open_csv(path: Path, encoding: str | None, delimiter: str | None) -> CsvFile
     marked = (name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark))
     encoding = next(marked, encoding or "utf-8")
     text = _decode(path, data, encoding)
+    if not text.strip():
+        raise TicketsError(f"{path} is empty; its first row must name the columns")
     first = text[: text.find("\n")] if "\n" in text else text
     if not first.strip():
-        raise TicketsError(f"{path} is empty; its first row must name the columns")
+        raise TicketsError(f"the first row of {path} is blank; it must name the columns")
+    if _SEPARATOR.fullmatch(first):
+        raise TicketsError(
+            f"the first row of {path} is {first.strip()!r}, which only a spreadsheet understands: take that "
+            "row out, so that the first one names the columns"
+        )
+    if delimiter is not None and len(delimiter) != 1:
+        raise TicketsError(f"--delimiter {delimiter!r} is not one character, such as ; or tab")
     delimiter = delimiter or max(_DELIMITERS, key=lambda mark: _cells_of(first, mark))
     rows: list[tuple[int, list[str]]] = []
     with _long_cells():
@@ -89,7 +100,8 @@ def open_csv(path: Path, encoding: str | None, delimiter: str | None) -> CsvFile
                 f"{path} row {number + 1} is broken ({error}); look for a quote that is not closed or doubled"
             ) from None
     names = [name.strip() for name in rows.pop(0)[1]]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    # A spreadsheet leaves columns without a name behind, and nobody can ask for them.
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise TicketsError(f"{path} has more than one column {', '.join(map(repr, twice))}; rename them")
     for number, cells in rows:
         if len(cells) != len(names):

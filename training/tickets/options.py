@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Annotated, Any, Final, TypeVar
@@ -139,10 +140,11 @@ def _with_options(
 def _parse_cut(value: str) -> tuple[str, float]:
     output, _, score = value.partition("=")
     try:
-        if output in OUTPUTS:
-            return output, float(score)
+        cut = float(score)
     except ValueError:
-        pass
+        cut = math.nan
+    if output in OUTPUTS and math.isfinite(cut):
+        return output, cut
     raise typer.BadParameter(
         f"{value!r} is not OUTPUT=SCORE, such as negative_sentiment=3; outputs: {', '.join(OUTPUTS)}",
         param_hint="--cut",

@@ -123,11 +123,16 @@ class _Reader:
 
     def parsed(self, kind: str, parse: Callable[[Any], Value]) -> list[Value]:
         parsed = []
+        wrong: list[tuple[int, str]] = []
         for position, value in enumerate(self.values(kind)):
             try:
                 parsed.append(parse(value))
             except ValueError as error:
-                raise self.wrong(kind, position, str(error)) from None
+                wrong.append((position, str(error)))
+        if wrong:
+            position, reason = wrong[0]
+            more = f"; wrong in {len(wrong):,} rows" if len(wrong) > 1 else ""
+            raise self.wrong(kind, position, reason + more)
         return parsed
 
     def ids(self) -> list[str]:

@@ -64,13 +64,17 @@ def write_review(path: Path, disputes: Iterable[Dispute]) -> None:
     write_whole(path, "\ufeff" + text.getvalue())
 
 
-def read_review(path: Path) -> tuple[Corrections, dict[int, str]]:
+def read_review(path: Path, encoding: str | None = None) -> tuple[Corrections, dict[int, str]]:
     """Return the corrections of a review, and the check code of each row they are for.
+
+    Args:
+        path: The review.
+        encoding: Its encoding where a spreadsheet took the byte order mark away; None for UTF-8.
 
     Raises:
         TicketsError: It is no review, or a correction is unknown or contradicts another.
     """
-    file = open_csv(path, None, None)
+    file = open_csv(path, encoding, None)
     if missing := [name for name in ("row", "check", "label", "correct") if name not in file.names]:
         raise TicketsError(f"{path} is no review: it has no column {', '.join(missing)}")
     corrections: Corrections = {}

@@ -99,7 +99,7 @@ def related(messages: Sequence[Message]) -> list[list[int]]:
 
 def _choose(tickets: Tickets, method: str | None) -> tuple[Method, str]:
     """Return the method and the sentence that says why."""
-    groups = "group" in tickets.columns
+    groups = any(message.group is not None for message in tickets.messages)
     without_time = sum(time is None for time in tickets.times)
     timed = "time" in tickets.columns and not without_time
     if method is None:

@@ -7,7 +7,7 @@ is a warning here.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from ftfy.badness import is_bad
@@ -29,10 +29,11 @@ common greeting stays beneath it."""
 DUPLICATE_SHARE: Final = 0.05
 """Share of messages with a duplicate from which on they are warned of."""
 
-NAMES_SHARE: Final = 0.9
-"""Share of ids or groups that look like one kind of number, from which on they are taken for it; of any
-numbers of ten digits half could be American phone numbers."""
+NUMBER_SHARE: Final = 0.9
+"""Share of ids or groups that look like one kind of number, from which on they are taken for it. Order
+numbers of ten digits look like phone numbers in half of the cases."""
 
+_CERTAIN: Final = ("e-mail", "IBAN")
 _FEWEST: Final = 30
 _SHOWN_ROWS: Final = 8
 
@@ -84,39 +85,52 @@ def check_duplicates(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[
 
 
 def check_personal_data(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Count personal data by kind, in texts, ids and groups; only the numbers of rows are named."""
-    messages = tickets.messages
-    numbers: dict[str, dict[str, Any]] = {}
-    problems = []
-    for field in ("text", "id", "group"):
-        if field not in tickets.columns:
-            continue
-        for kind, found in _personal_data(tickets, [getattr(m, field) or "" for m in messages]).items():
-            where = ""
-            if field != "text":
-                # Many an order number looks like one of a phone by chance.
-                if kind != "e-mail" and len(found["rows"]) < NAMES_SHARE * len(messages):
-                    continue
-                where = f" in the column {tickets.columns[field]!r}"
-            numbers[kind + where] = found
-            problems.append(
-                warning(
-                    "personal data",
-                    f"{_count(found['found'], kind)}{where} in {_rows(found['rows'])}: mask them before you "
-                    "share the file; the model needs none of them",
-                )
-            )
+    """Count personal data in texts by kind; only the numbers of rows are named."""
+    values: Counter[str] = Counter()
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for message, row in zip(tickets.messages, tickets.rows, strict=True):
+        for kind, count in count_personal_data(message.text, message.language).items():
+            values[kind] += count
+            rows[kind].append(row)
+    numbers: dict[str, dict[str, Any]] = {
+        kind: {"found": values[kind], "rows": rows[kind]} for kind in KINDS if values[kind]
+    }
+    problems = [
+        warning(
+            "personal data",
+            f"{_count(values[kind], kind)} in {_rows(found['rows'])}: mask them before you share the file; "
+            "the model needs none of them",
+        )
+        for kind, found in numbers.items()
+    ]
     return numbers, problems
 
 
-def _personal_data(tickets: Tickets, values: Sequence[str]) -> dict[str, dict[str, Any]]:
-    counts: Counter[str] = Counter()
-    rows: defaultdict[str, list[int]] = defaultdict(list)
-    for value, message, row in zip(values, tickets.messages, tickets.rows, strict=True):
-        for kind, count in count_personal_data(value, message.language).items():
-            counts[kind] += count
-            rows[kind].append(row)
-    return {kind: {"found": counts[kind], "rows": rows[kind]} for kind in KINDS if counts[kind]}
+def check_names(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Look for ids and groups that are e-mails or numbers of a person, and count them by column and kind."""
+    numbers: dict[str, dict[str, Any]] = {}
+    problems = []
+    for field in ("id", "group"):
+        column = tickets.columns.get(field)
+        if column is None or column in numbers:
+            continue
+        names = {getattr(message, field) for message in tickets.messages} - {None}
+        kinds = Counter(kind for name in names for kind in count_personal_data(name, None))
+        found = {
+            kind: kinds[kind]
+            for kind in KINDS
+            if kinds[kind] and (kind in _CERTAIN or kinds[kind] > NUMBER_SHARE * len(names))
+        }
+        numbers[column] = found
+        problems += [
+            warning(
+                "personal data",
+                f"{_count(count, kind)} among the {len(names):,} different values of the column {column!r}: "
+                "replace them by names that say nothing before you share the file",
+            )
+            for kind, count in found.items()
+        ]
+    return numbers, problems
 
 
 def check_languages(tickets: Tickets) -> Iterator[Problem]:

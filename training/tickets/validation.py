@@ -27,6 +27,7 @@ from training.tickets.text_checks import (
     check_duplicates,
     check_languages,
     check_lengths,
+    check_names,
     check_personal_data,
     check_rows,
 )
@@ -63,11 +64,13 @@ def check_tickets(source: str | Path, columns: Columns) -> TicketsReport:
     duplicates, duplicate_problems = check_duplicates(tickets)
     variety, beginning_problems = check_beginnings(tickets)
     personal_data, personal_problems = check_personal_data(tickets)
+    names, name_problems = check_names(tickets)
     problems += [
         *check_labels(tickets),
         *check_amounts(tickets, split),
         *duplicate_problems,
         *personal_problems,
+        *name_problems,
         *check_languages(tickets),
         *check_lengths(tickets),
         *beginning_problems,
@@ -78,6 +81,7 @@ def check_tickets(source: str | Path, columns: Columns) -> TicketsReport:
         "duplicates": duplicates,
         "variety": variety,
         "personal_data": personal_data,
+        "personal_data_in_columns": names,
         "time": {"time": _times(tickets)},
     }
     if split is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +15,9 @@ from escalate.bundle import LANGUAGE_CLASSES
 
 _YES: Final = frozenset(("1", "true", "yes", "y", "t", "כן", "نعم", "ano"))
 _NO: Final = frozenset(("0", "false", "no", "n", "f", "לא", "لا", "ne"))
+_UNKNOWN_LANGUAGES: Final = frozenset(("und", "unknown", "mul", "mixed", "?"))
+# As Czech spreadsheets write it; three digits would be thousands.
+_DECIMAL_COMMA: Final = re.compile(r"-?\d+,\d{1,2}")
 _NOTHING: Final = frozenset(("", "null", "none", "nan", "na", "n/a", "<na>"))
 _KINDS_OF_ARABIC: Final = ("acm", "acw", "aeb", "afb", "ajp", "apc", "arb", "arq", "ars", "ary", "arz")
 _LANGUAGES: Final = {
@@ -53,16 +57,25 @@ def parse_label(value: Any, cut: float | None) -> int | None:
         return None
     if cut is not None:
         try:
-            score = float(value)
+            decimal = isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip())
+            score = float(value.replace(",", ".") if decimal else value)
         except (TypeError, ValueError):
             raise ValueError("with a cut it must be a number such as 3.5, or empty") from None
         return int(score >= cut)
     word = str(value).strip().casefold()
-    if word in _YES or word == "1.0":
+    if word in _YES or _is_number(word, 1):
         return 1
-    if word in _NO or word == "0.0":
+    if word in _NO or _is_number(word, 0):
         return 0
     raise ValueError("it must be 0 or 1, true or false, yes or no, or empty; for scores give a --cut")
+
+
+def _is_number(word: str, number: int) -> bool:
+    """Tell whether a word is a number, also as ``1.0`` or in the digits of Arabic."""
+    try:
+        return float(word) == number
+    except ValueError:
+        return False
 
 
 def parse_language(value: Any) -> str | None:
@@ -74,9 +87,9 @@ def parse_language(value: Any) -> str | None:
     Raises:
         ValueError: It is no language; the error says what is allowed.
     """
-    if is_nothing(value):
-        return None
     word = str(value).strip().casefold()
+    if is_nothing(value) or word in _UNKNOWN_LANGUAGES:
+        return None
     if word in _LANGUAGES:
         return _LANGUAGES[word]
     try:
@@ -84,7 +97,9 @@ def parse_language(value: Any) -> str | None:
     except LanguageTagError:
         tag = Language.make()
     if not tag.language or not tag.is_valid():
-        raise ValueError("it must be a language code, such as he, ar, cs, en, or empty")
+        raise ValueError(
+            "it must be a language code, such as he, ar, cs, en, or empty; --language '' leaves it out"
+        )
     return tag.language if tag.language in LANGUAGE_CLASSES else "other"
 
 

@@ -91,9 +91,16 @@ def test_broken_inputs_end_in_one_sentence_and_write_nothing(
     assert [path.name for path in workplace.iterdir()] == ["tickets.csv"]
 
 
-TO_MEASURE_WITH = (
-    "empty file", "no rows", "unknown label", "no labels", "mixed encodings", "wrong column", "duplicate ids"
-)  # fmt: skip
+TO_MEASURE_WITH = {
+    "empty file": None,
+    "no rows": None,
+    "unknown label": None,
+    "no labels": "no label",
+    "mixed encodings": None,
+    "wrong column": None,
+    "duplicate ids": None,
+}
+"""Cases of commands that only measure, and what these say where it is something else."""
 
 
 @pytest.mark.parametrize(
@@ -111,7 +118,7 @@ def test_broken_tickets_to_measure_with(
     result = run(*command, "--model", tiny_bundle, "--data", "tickets.csv", *every)
     assert result.exit_code == 1
     (sentence,) = [line for line in result.output.splitlines() if line.startswith("training: ")]
-    assert reason.removesuffix(" to train") in sentence
+    assert (TO_MEASURE_WITH[name] or reason) in sentence
     assert [path.name for path in workplace.iterdir()] == ["tickets.csv"]
 
 

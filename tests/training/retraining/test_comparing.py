@@ -34,7 +34,7 @@ def result(released: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathF
         for message in Random(1).sample([m for m in every if m.language == language], 100)
     ]
     others = [make_message(900, language="other"), make_message(901, **UNLABELLED)]
-    own = OwnMessages([*test, *others], [], "tickets | of mine", ("A note.",))
+    own = OwnMessages([*test, *others], [], "tickets | of mine", True, ("A note.",))
     return compare_on_own(bundle, own, corpus=tiny_corpus)
 
 
@@ -84,4 +84,4 @@ def test_a_table_fits_a_terminal(result: Result) -> None:
 
 def test_messages_without_labels_cannot_be_compared_on(released: Path) -> None:
     with pytest.raises(CorpusError, match="no labelled message in tickets"):
-        compare_on_own(released, OwnMessages([make_message(0, **UNLABELLED)], [], "tickets", ()))
+        compare_on_own(released, OwnMessages([make_message(0, **UNLABELLED)], [], "tickets", True, ()))

@@ -25,6 +25,19 @@ def test_the_gate_knows_a_better_and_a_worse_model_on_own_messages(
     assert "is worse than mine-1" in refused.output
     assert not (workplace / "released" / "tiny").exists()
 
+    # Other tickets than those it kept out; what it learned does not count.
+    more = write_csv(workplace / "more.csv", make_tickets(700, SHIFTED))
+    by_data = ("--data", more, *COLUMNS, "--check")
+    checked = run("release", "models/mine", "--against", tiny_bundle, *by_data)
+    assert checked.exit_code == 0, checked.output
+    assert "450 of 700 messages are left out: this model learned them." in checked.output
+    assert "models/mine passes" in checked.output
+    worse = run("release", tiny_bundle, "--against", "models/mine", *by_data)
+    assert worse.exit_code == 1
+    assert "is worse than mine-1" in worse.output
+    both = run("release", "models/mine", *by_data, "--corpus", "runs/mine/corpus")
+    assert both.exit_code == 2
+
     # The messages of the run are what it is judged by; without them it is not judged by others.
     (workplace / "runs").rename(workplace / "elsewhere")
     lost = run("release", "models/mine", "--against", tiny_bundle, "--models", "released")

@@ -79,6 +79,32 @@ def test_labels_turned_round_are_found_and_corrected(tmp_path: Path) -> None:
     assert all(after[n].negative_sentiment == messages[n].negative_sentiment for n in changed)
 
 
+@pytest.mark.parametrize("out", ["t.csv", "review.csv"])
+@pytest.mark.parametrize("options", [(), ("--apply", "review.csv")])
+def test_no_file_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_rows(Path("t.csv"), [["a b", "en", "1"]], ["text", "language", "complexity"])
+    review_of(path, Path(), Columns(), (0, "complexity", "0"))
+    before = Path(out).read_bytes()
+    code, output = run("label-errors", path, "--out", out, *options)
+    assert code == 1
+    assert f"{out} exists; name another file with --out" in output
+    assert Path(out).read_bytes() == before
+
+
+def test_a_review_that_a_spreadsheet_saved_in_its_own_encoding(tmp_path: Path) -> None:
+    rows = [["čau, nejde to", "cs", "1"]]
+    path = write_rows(tmp_path / "t.csv", rows, ["text", "language", "complexity"], "windows-1250")
+    columns = Columns(encoding="windows-1250")
+    review = review_of(path, tmp_path, columns, (0, "complexity", "0"))
+    answers = read_rows(review)
+    write_rows(review, [list(row.values()) for row in answers], COLUMNS, "windows-1250", ";")
+    assert apply_review(str(path), columns, review, tmp_path / "out.csv") == 1
+    assert "čau" in (tmp_path / "out.csv").read_text(encoding="windows-1250")
+
+
 def test_too_few_labels_end_in_one_sentence(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "t.csv", make_rows(30))
     code, output = run("label-errors", path, "--out", tmp_path / "review.csv")

@@ -141,7 +141,8 @@ def test_scores_are_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "label"),
     [("1", 1), ("0", 0), ("TRUE", 1), ("False", 0), ("yes", 1), ("No", 0), ("כן", 1), ("لا", 0), ("ano", 1),
-     (True, 1), (False, 0), (1.0, 1), (0, 0), (None, None), ("", None), (float("nan"), None), ("null", None)],
+     ("1.00", 1), ("٠", 0), (True, 1), (False, 0), (1.0, 1), (0, 0), (None, None),
+     ("", None), (float("nan"), None), ("null", None)],
 )  # fmt: skip
 def test_labels_are_understood(value: Any, label: int | None) -> None:
     assert parse_label(value, None) == label
@@ -154,9 +155,22 @@ def test_unknown_labels_are_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "label"), [("3", 1), ("2,9", 0), ("3,05", 1), ("٤", 1), (2, 0), (True, 0), ("", None)]
+)
+def test_scores_are_understood(value: Any, label: int | None) -> None:
+    assert parse_label(value, 3) == label
+
+
+@pytest.mark.parametrize("value", ["three", "1,000", "3;5", [3]])
+def test_unknown_scores_are_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"a number such as 3\.5"):
+        parse_label(value, 3)
+
+
+@pytest.mark.parametrize(
     ("value", "language"),
     [("he", "he"), ("iw", "he"), ("heb", "he"), ("ar-EG", "ar"), ("arz", "ar"), ("cz", "cs"), ("cs_CZ", "cs"),
-     ("Hebrew", "he"), ("ru", "other"), ("other", "other"), ("", None)],
+     ("Hebrew", "he"), ("ru", "other"), ("other", "other"), ("", None), ("und", None), ("Unknown", None)],
 )  # fmt: skip
 def test_languages_are_understood(value: str, language: str | None) -> None:
     assert parse_language(value) == language
@@ -193,6 +207,9 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         ("t.csv", b'id,text\n1,a\n2,"b\n3,c\n', "row 3 is broken.*quote"),
         ("t.csv", b"text,text\na,b\n", "more than one column 'text'"),
         ("t.csv", b"", "is empty"),
+        ("t.csv", b"\nid,text\n1,a\n", "the first row of .* is blank"),
+        ("t.csv", b"sep=;\nid;text\n1;a\n", "the first row of .* is 'sep=;'.*take that row out"),
+        ("t.csv", b"text,complexity\na,1\nb,x\nc,z\n", "row 3, .* is 'x'.*; wrong in 2 rows"),
         ("t.csv", b"id,text\n", "no row with a text"),
         ("t.csv", b"id,text,time\n1,a,03/04/2025\n", "row 2, column 'time' is '03/04/2025'.*--time-format"),
         ("t.csv", b"text,language\na,klingonish\n", "column 'language' is 'klingonish'.*he, ar, cs, en"),
@@ -217,6 +234,17 @@ def test_mixed_encodings_name_the_row(tmp_path: Path) -> None:
     path.write_bytes("\n".join(lines).encode() + "\nšťáva\n".encode("windows-1250"))
     with pytest.raises(TicketsError, match="mixes encodings: row 4 is not UTF-8"):
         read_tickets(path, Columns())
+
+
+def test_columns_without_a_name_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,language,,\na b,en,,7\n", encoding="utf-8")
+    assert read_tickets(tmp_path / "t.csv", Columns()).messages[0].text == "a b"
+
+
+def test_a_delimiter_is_one_character(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "t.csv", [["a b"]], ["text"])
+    with pytest.raises(TicketsError, match="--delimiter '::' is not one character"):
+        read_tickets(path, Columns(delimiter="::"))
 
 
 def test_time_formats_are_followed(tmp_path: Path) -> None:

@@ -51,13 +51,14 @@ def test_risky_tickets_are_warned_of(tmp_path: Path) -> None:
 
 
 def test_personal_data_in_ids_and_groups_are_warned_of(tmp_path: Path) -> None:
-    rows = [[*row, f"+9725846{n:05}"] for n, row in enumerate(make_rows(90))]
+    rows = [[*row, f"05846{n // 2:05}"] for n, row in enumerate(make_rows(90))]
     rows[7][0] = "someone@example.com"
+    rows[8][-1] = ""
     path = write_rows(tmp_path / "t.csv", rows, [*HEADER, "customer"])
     code, output = run("validate", path, "--group", "customer", "--json", tmp_path / "report.json")
     assert code == 0
-    assert "1 e-mail in the column 'id' in row 9: mask them" in output
-    assert "90 phone numbers in the column 'customer' in rows 2, 3, 4" in output
+    assert "1 e-mail among the 90 different values of the column 'id': replace them" in output
+    assert "45 phone numbers among the 45 different values of the column 'customer'" in output
     assert "someone@example.com" not in output + (tmp_path / "report.json").read_text(encoding="utf-8")
 
 
@@ -68,13 +69,28 @@ def test_order_numbers_that_look_like_phone_numbers_are_no_personal_data(tmp_pat
     assert "in the column 'id'" not in output
 
 
-def test_a_wrong_cell_with_personal_data_is_not_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "shown"),
+    [
+        ("someone@example.com", "an e-mail"),
+        ("052-234-5678", "a phone number"),
+        ("01001234567", "a phone number"),
+    ],
+)
+def test_a_wrong_cell_with_personal_data_is_not_shown(tmp_path: Path, wrong: str, shown: str) -> None:
     rows = make_rows(20)
-    rows[3][4] = "someone@example.com"
+    rows[3][4] = wrong
     code, output = run("validate", write_rows(tmp_path / "t.csv", rows))
     assert code == 1
-    assert "row 5, column 'negative_sentiment' holds what looks like an e-mail: it must be 0 or 1" in output
-    assert "someone" not in output
+    assert f"row 5, column 'negative_sentiment' holds what looks like {shown}: it must be 0 or 1" in output
+    assert wrong not in output
+
+
+def test_a_group_column_without_groups_is_none(tmp_path: Path) -> None:
+    rows = [[*row, "", f"2025-01-{1 + n % 28:02}"] for n, row in enumerate(make_rows(90))]
+    path = write_rows(tmp_path / "t.csv", rows, [*HEADER, "customer", "created"])
+    _, output = run("validate", path, "--group", "customer", "--time", "created")
+    assert "Split by time (created)" in output
 
 
 def test_a_split_by_time_is_offered_beside_the_one_by_group(tmp_path: Path) -> None:
@@ -163,6 +179,7 @@ def test_options_of_the_other_kind_of_data_are_refused(tmp_path: Path) -> None:
     code, output = run("validate", tmp_path, "--text", "body")
     assert code == 2
     assert "is a corpus" in output
+    assert run("validate", tmp_path / "t.csv", "--cut", "complexity=nan")[0] == 2
     code, output = run("validate", tmp_path / "t.csv", "--cut", "3")
     assert code == 2
     assert "OUTPUT=SCORE" in output
