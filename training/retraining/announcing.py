@@ -19,6 +19,9 @@ from training.tickets.own_corpus import OwnCorpus
 _SECONDS_TO_WRITE: Final = 60
 """Quantising, loading models and fitting simple ones, whatever the number of messages."""
 
+_SECONDS_TO_FIT: Final = 30
+"""Fitting a linear probe to sentence vectors, with the corpus among them."""
+
 
 def announce_data(own: OwnCorpus, own_share: float, epochs: int, console: Console) -> None:
     """Say what the own messages hold, how they are split, and how many of the corpus stand beside them.
@@ -50,7 +53,7 @@ def announce_data(own: OwnCorpus, own_share: float, epochs: int, console: Consol
     )
 
 
-def announce_time(expected: Estimate, watched: int, read: int, console: Console) -> None:
+def announce_time(expected: Estimate, watched: int, read: int, console: Console, probed: int = 0) -> None:
     """Say what early stopping goes by, and how long it all takes.
 
     Args:
@@ -58,6 +61,7 @@ def announce_time(expected: Estimate, watched: int, read: int, console: Console)
         watched: How many messages early stopping goes by, 0 for no early stopping.
         read: How many messages are read one by one after the training.
         console: Where to say it.
+        probed: How many messages a linear probe learns first, 0 for no probe.
     """
     if watched:
         most = "at most "
@@ -68,10 +72,12 @@ def announce_time(expected: Estimate, watched: int, read: int, console: Console)
             f"Training goes to its end: stopping early needs {FEWEST_TO_WATCH} labelled validation messages"
         )
     say(console, stopping)
+    probing = _SECONDS_TO_FIT + probed * expected.reading_among
+    before = f"{duration(probing)} for a linear probe, " if probed else ""
     after = _SECONDS_TO_WRITE + read * expected.reading
     say(
         console,
-        f"About {duration(expected.seconds)} on this machine for {most}{expected.steps:,} steps of "
+        f"About {before}{duration(expected.seconds)} on this machine for {most}{expected.steps:,} steps of "
         f"{expected.step:.2f} s, and about {duration(after)} to measure and write the bundle",
         "bold",
     )

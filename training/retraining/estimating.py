@@ -22,7 +22,7 @@ from training.fitting.examples import (
     special_id,
     token_ids,
 )
-from training.fitting.fine_tuning import has_bf16, prepare, step_count, steps_between
+from training.fitting.fine_tuning import has_bf16, prepare, run, step_count, steps_between
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
@@ -32,6 +32,7 @@ from training.retraining.learning import watched_loss
 _TIMED_STEPS: Final = 5
 _TIMED_WATCHED: Final = 64
 _TIMED_SINGLES: Final = 8
+_TIMED_AMONG: Final = 128
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Estimate:
         measurement: Seconds of a measurement of the validation loss.
         measurements: How often that is measured.
         reading: Seconds to read one message alone, as export and evaluation do.
+        reading_among: Seconds to read one message among others, as a linear probe does.
     """
 
     steps: int
@@ -51,6 +53,7 @@ class Estimate:
     measurement: float
     measurements: int
     reading: float
+    reading_among: float
 
     @property
     def seconds(self) -> float:
@@ -87,6 +90,7 @@ def estimate(
         # Besides those in between, the losses before and after are measured.
         measurements=steps // steps_between(steps) + 2 if watched else 0,
         reading=_timed_reading(copied, base, examples, settings),
+        reading_among=_timed_reading_among(copied, base, examples, settings),
     )
 
 
@@ -153,4 +157,13 @@ def _timed_reading(
         for ids in token_ids(base.tokenizer, some, settings.max_tokens):
             row = torch.tensor([ids], device=device)
             model(row, torch.ones_like(row))
+    return (time.perf_counter() - begin) / len(some)
+
+
+def _timed_reading_among(
+    model: EscalationModel, base: BaseEncoder, examples: Examples, settings: StageSettings
+) -> float:
+    some = Random(1).sample(examples.texts, min(_TIMED_AMONG, len(examples)))
+    begin = time.perf_counter()
+    run(model, base.tokenizer, some, settings.max_tokens, half_precision=True)
     return (time.perf_counter() - begin) / len(some)

@@ -78,7 +78,8 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
     corpus = _corpus(plan, own)
     passes = plan.passes(len(own.splits["train"]))
     announce_data(own, plan.own_share, passes, _console)
-    model, base = _start(plan, own, corpus, folder)
+    messages = [*own.splits["train"], *corpus["train"]]
+    model, base = _network(plan, messages, folder)
     if not (folder / _NETWORK).is_file():
         examples = mix(own.splits["train"], corpus["train"], plan.own_share, passes, plan.seed)
         watched = choose_watched(own.splits["validation"], plan.seed)
@@ -86,10 +87,13 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
         expected = estimate(model, base, examples, watched, settings)
         # Each message is read quantised; those of the test split also by the other forms and models.
         read = len(own.splits["validation"]) + len(corpus["validation"]) + 6 * len(own.splits["test"])
-        announce_time(expected, len(watched), read, _console)
+        has_heads = plan.start_bundle is not None or (folder / _START).is_file()
+        announce_time(expected, len(watched), read, _console, probed=0 if has_heads else len(messages))
+        if plan.start_bundle is None:
+            model = _with_heads(model, base, plan, messages, folder)
         _train(model, base, examples, watched, settings, folder, plan.seed)
         # The trainer leaves a network behind that computes in bf16.
-        model, base = _start(plan, own, corpus, folder)
+        model, base = _network(plan, messages, folder)
     load_weights(model, folder / _NETWORK)
     return Trained(model.eval(), base, own, corpus, record)
 
@@ -148,22 +152,25 @@ def _corpus(plan: Plan, own: OwnCorpus) -> dict[str, list[Message]]:
     }
 
 
-def _start(
-    plan: Plan, own: OwnCorpus, corpus: Mapping[str, Sequence[Message]], folder: Path
-) -> tuple[EscalationModel, BaseEncoder]:
-    bundle = plan.start_bundle
-    if bundle is not None:
-        return read_network(bundle)
-    messages = [*own.splits["train"], *corpus["train"]]
+def _network(plan: Plan, messages: Sequence[Message], folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+    """Return the network to start from and its encoder; on the base encoder the heads know nothing yet."""
+    if plan.start_bundle is not None:
+        return read_network(plan.start_bundle)
     base = prepare_base(messages, plan.recipe, folder / "base")
-    model = EscalationModel(keep_layers(base.model, list(plan.recipe.teacher.layers)))
+    return EscalationModel(keep_layers(base.model, list(plan.recipe.teacher.layers))), base
+
+
+def _with_heads(
+    model: EscalationModel, base: BaseEncoder, plan: Plan, messages: Sequence[Message], folder: Path
+) -> EscalationModel:
+    """Give a base encoder the heads of a linear probe."""
     if (folder / _START).is_file():
         load_weights(model, folder / _START)
-        return model, base
+        return model
     say(_console, "Linear probe of the frozen base encoder")
     start_heads_from_probe(model, base.tokenizer, examples_of(messages), plan.recipe.teacher.max_tokens)
     save_weights(model, folder / _START)
-    return model.cpu(), base
+    return model.cpu()
 
 
 def _train(

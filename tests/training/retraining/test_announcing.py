@@ -38,13 +38,26 @@ def test_what_is_learned_is_said_before_it_starts() -> None:
 )
 def test_the_time_is_said_before_it_starts(watched: int, told: str, most: str) -> None:
     said = StringIO()
-    expected = Estimate(steps=300, step=2.0, measurement=10.0, measurements=12, reading=0.02)
+    expected = Estimate(
+        steps=300, step=2.0, measurement=10.0, measurements=12, reading=0.02, reading_among=0.01
+    )
     announce_time(expected, watched, 3000, Console(file=said, width=40))
     assert said.getvalue().splitlines() == [
         told,
         f"About 12 minutes on this machine for {most}300 steps of 2.00 s, and about 2 minutes to measure "
         "and write the bundle",
     ]
+
+
+def test_the_time_of_a_linear_probe_is_said_too() -> None:
+    said = StringIO()
+    expected = Estimate(
+        steps=300, step=2.0, measurement=10.0, measurements=12, reading=0.02, reading_among=0.01
+    )
+    announce_time(expected, 0, 3000, Console(file=said, width=40), probed=21_000)
+    assert (
+        said.getvalue().splitlines()[1].startswith("About 4 minutes for a linear probe, 12 minutes on this")
+    )
 
 
 @pytest.mark.parametrize(

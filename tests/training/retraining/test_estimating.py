@@ -14,7 +14,12 @@ from training.retraining.mixing import mix
 
 
 def test_the_whole_time_is_that_of_steps_and_measurements() -> None:
-    assert Estimate(steps=100, step=2.0, measurement=5.0, measurements=12, reading=0.1).seconds == 260
+    assert (
+        Estimate(
+            steps=100, step=2.0, measurement=5.0, measurements=12, reading=0.1, reading_among=0.1
+        ).seconds
+        == 260
+    )
 
 
 def test_an_estimate_counts_and_leaves_the_network_as_it_was(

@@ -33,7 +33,7 @@ def test_the_notebook_runs_from_tickets_to_scored_rows(
     assert "wrote runs/quickstart/model" in text
     assert "labels are disputed, the most doubtful first" in text
     assert " comparisons" in text
-    assert " judged by agents" in text
+    assert "Retraining is due." in text
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) >= 3
     rows = (tmp_path / "runs" / "quickstart" / "scored.csv").read_text(encoding="utf-8")
