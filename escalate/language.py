@@ -13,7 +13,7 @@ from escalate.calibration import Array
 
 _LATIN: Final = "a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 _HEBREW: Final = "\u05d0-\u05f2"
-_ARABIC: Final = "\u0620-\u064a\u066e-\u06d3\u06d5\u06ee-\u06ff\u0750-\u077f\u08a0-\u08c9"
+_ARABIC: Final = "\u0620-\u064a\u066e-\u06d3\u06d5\u06ee\u06ef\u06fa-\u06fc\u06ff\u0750-\u077f\u08a0-\u08c9"
 
 # Hebrew and Arabic are typed in Latin letters too, Czech and English only in those. (Arabic in Hebrew
 # letters is rare and not in the corpus: to a bot it is another language.)

@@ -71,7 +71,7 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
     """
     folder, notes = _training_messages(bundle, run)
     tickets = read_tickets(source, columns)
-    messages, given = tickets.messages, "language" in tickets.columns
+    messages, given = tickets.messages, tickets.languages_given
     if folder is None:
         note = (
             "The training messages of the new model are not to be found: it may have learned some of these."

@@ -106,8 +106,8 @@ def _write_csv(source: str, columns: Columns, cells: Cells, out: Path) -> None:
 
     def rows() -> Iterator[list[str]]:
         for row, values in file.rows:
-            named = dict(zip(file.names, values, strict=True))
-            changed = [cells.get((row, name), value) for name, value in named.items()]
+            named = zip(file.names, values, strict=True)
+            changed = [cells.get((row, name), value) for name, value in named]
             yield ["" if value is None else str(value) for value in changed]
 
     with whole_file(out) as temporary:

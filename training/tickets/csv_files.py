@@ -61,6 +61,21 @@ def read_csv(
     return [number for number, _ in file.rows], columns
 
 
+def is_utf8(path: Path) -> bool:
+    """Tell whether a file can be read as UTF-8.
+
+    Raises:
+        TicketsError: It cannot be read at all.
+    """
+    try:
+        path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    except OSError as error:
+        raise TicketsError(f"cannot read {path}: {error.strerror}") from error
+    return True
+
+
 def open_csv(path: Path, encoding: str | None, delimiter: str | None) -> CsvFile:
     """Read a CSV file whole; rows without any cell are left out.
 

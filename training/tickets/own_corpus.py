@@ -48,7 +48,7 @@ def write_own_corpus(tickets: Tickets, split: Split, folder: Path) -> OwnCorpus:
     origin: dict[str, Any] = {
         "method": split.method,
         "reason": split.reason,
-        "languages_given": "language" in tickets.columns,
+        "languages_given": tickets.languages_given,
     }
     with whole_folder(folder) as temporary:
         for name, messages in parts.items():

@@ -132,7 +132,7 @@ def _ibans(text: str, language: str | None) -> Iterator[Found]:
 def _cards(text: str, language: str | None) -> Iterator[Found]:
     for match in _CARD.finditer(text):
         # The Egyptian id has as many digits as a card and a right checksum by chance.
-        if _is_card(match[0]) and not (language == "ar" and is_egyptian_id(match[0])):
+        if _is_card(match[0]) and not (language in ("ar", None) and is_egyptian_id(match[0])):
             yield "card number", match.start(), match.end()
 
 

@@ -41,6 +41,7 @@ class Tickets:
         source: The file, folder or hub id.
         columns: The column of every field that the source has.
         without_text: Rows that hold no text and are no messages.
+        languages_given: Whether the source says the language of every message; else a model read some.
     """
 
     messages: tuple[Message, ...]
@@ -49,6 +50,7 @@ class Tickets:
     source: str
     columns: Mapping[str, str]
     without_text: tuple[int, ...] = ()
+    languages_given: bool = False
 
 
 def read_tickets(source: str | Path, columns: Columns) -> Tickets:
@@ -77,7 +79,8 @@ def read_tickets(source: str | Path, columns: Columns) -> Tickets:
         cut = columns.cuts.get(output)
         fields[output] = reader.parsed(output, partial(parse_label, cut=cut))
     fields["id"] = reader.ids()
-    fields["language"] = _with_read_languages(reader.parsed("language", parse_language), fields["text"])
+    languages = reader.parsed("language", parse_language)
+    fields["language"] = _with_read_languages(languages, fields["text"])
     return Tickets(
         messages=tuple(
             _message(dict(zip(fields, values, strict=True))) for values in zip(*fields.values(), strict=True)
@@ -87,6 +90,7 @@ def read_tickets(source: str | Path, columns: Columns) -> Tickets:
         source=str(source),
         columns=found,
         without_text=tuple(row for row, here in zip(table.rows, has_text, strict=True) if not here),
+        languages_given=None not in languages,
     )
 
 

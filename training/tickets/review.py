@@ -12,7 +12,7 @@ from typing import Final
 from escalate.policy import OUTPUTS
 from training.errors import TicketsError
 from training.files import write_whole
-from training.tickets.csv_files import open_csv
+from training.tickets.csv_files import is_utf8, open_csv
 from training.tickets.label_errors import Dispute
 from training.tickets.values import parse_label
 
@@ -69,12 +69,12 @@ def read_review(path: Path, encoding: str | None = None) -> tuple[Corrections, d
 
     Args:
         path: The review.
-        encoding: Its encoding where a spreadsheet took the byte order mark away; None for UTF-8.
+        encoding: Its encoding where a spreadsheet has not kept it in UTF-8.
 
     Raises:
         TicketsError: It is no review, or a correction is unknown or contradicts another.
     """
-    file = open_csv(path, encoding, None)
+    file = open_csv(path, None if is_utf8(path) else encoding, None)
     if missing := [name for name in ("row", "check", "label", "correct") if name not in file.names]:
         raise TicketsError(f"{path} is no review: it has no column {', '.join(missing)}")
     corrections: Corrections = {}

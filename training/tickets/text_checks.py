@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from random import Random
 from typing import Any, Final
 
 from ftfy.badness import is_bad
@@ -30,10 +31,13 @@ DUPLICATE_SHARE: Final = 0.05
 """Share of messages with a duplicate from which on they are warned of."""
 
 NUMBER_SHARE: Final = 0.9
-"""Share of ids or groups that look like one kind of number, from which on they are taken for it. Order
+"""Share of ids or groups that look like numbers of persons, above which they are taken for such. Order
 numbers of ten digits look like phone numbers in half of the cases."""
 
-_CERTAIN: Final = ("e-mail", "IBAN")
+MOST_NAMES: Final = 2000
+"""Of more different ids or groups so many are looked at, drawn at random."""
+
+_CERTAIN: Final = frozenset(("e-mail", "IBAN"))
 _FEWEST: Final = 30
 _SHOWN_ROWS: Final = 8
 
@@ -114,18 +118,18 @@ def check_names(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[Probl
         column = tickets.columns.get(field)
         if column is None or column in numbers:
             continue
-        names = {getattr(message, field) for message in tickets.messages} - {None}
-        kinds = Counter(kind for name in names for kind in count_personal_data(name, None))
-        found = {
-            kind: kinds[kind]
-            for kind in KINDS
-            if kinds[kind] and (kind in _CERTAIN or kinds[kind] > NUMBER_SHARE * len(names))
-        }
+        every = sorted({getattr(message, field) for message in tickets.messages} - {None})
+        names = Random(1).sample(every, min(MOST_NAMES, len(every)))
+        kinds = [set(count_personal_data(name, None)) for name in names]
+        # A number may look like one of another kind by chance, so that all kinds count together.
+        numeric = sum(bool(own - _CERTAIN) for own in kinds) > NUMBER_SHARE * len(names)
+        counts = Counter(kind for own in kinds for kind in own)
+        found = {kind: counts[kind] for kind in KINDS if counts[kind] and (numeric or kind in _CERTAIN)}
         numbers[column] = found
         problems += [
             warning(
                 "personal data",
-                f"{_count(count, kind)} among the {len(names):,} different values of the column {column!r}: "
+                f"{_count(count, kind)} among {len(names):,} different values of the column {column!r}: "
                 "replace them by names that say nothing before you share the file",
             )
             for kind, count in found.items()

@@ -95,7 +95,7 @@ TO_MEASURE_WITH = {
     "empty file": None,
     "no rows": None,
     "unknown label": None,
-    "no labels": "no label",
+    "no labels": "labelled message",
     "mixed encodings": None,
     "wrong column": None,
     "duplicate ids": None,

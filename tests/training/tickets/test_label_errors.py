@@ -99,10 +99,20 @@ def test_a_review_that_a_spreadsheet_saved_in_its_own_encoding(tmp_path: Path) -
     path = write_rows(tmp_path / "t.csv", rows, ["text", "language", "complexity"], "windows-1250")
     columns = Columns(encoding="windows-1250")
     review = review_of(path, tmp_path, columns, (0, "complexity", "0"))
-    answers = read_rows(review)
-    write_rows(review, [list(row.values()) for row in answers], COLUMNS, "windows-1250", ";")
-    assert apply_review(str(path), columns, review, tmp_path / "out.csv") == 1
-    assert "čau" in (tmp_path / "out.csv").read_text(encoding="windows-1250")
+    answers = [list(row.values()) for row in read_rows(review)]
+    for encoding in ("windows-1250", "utf-8"):
+        write_rows(review, answers, COLUMNS, encoding, ";")
+        assert apply_review(str(path), columns, review, tmp_path / f"{encoding}.csv") == 1
+        assert "čau" in (tmp_path / f"{encoding}.csv").read_text(encoding="windows-1250")
+
+
+def test_columns_without_a_name_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,,language,,complexity\na b,6,en,7,1\n", encoding="utf-8")
+    review = review_of(path, tmp_path, Columns(), (0, "complexity", "0"))
+    assert apply_review(str(path), Columns(), review, tmp_path / "out.csv") == 1
+    written = (tmp_path / "out.csv").read_text(encoding="utf-8")
+    assert written == "text,,language,,complexity\na b,6,en,7,0\n"
 
 
 def test_too_few_labels_end_in_one_sentence(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,17 @@ def test_personal_data_in_ids_and_groups_are_warned_of(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "t.csv", rows, [*HEADER, "customer"])
     code, output = run("validate", path, "--group", "customer", "--json", tmp_path / "report.json")
     assert code == 0
-    assert "1 e-mail among the 90 different values of the column 'id': replace them" in output
-    assert "45 phone numbers among the 45 different values of the column 'customer'" in output
+    assert "1 e-mail among 90 different values of the column 'id': replace them" in output
+    assert "45 phone numbers among 45 different values of the column 'customer'" in output
     assert "someone@example.com" not in output + (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
+def test_phone_numbers_that_look_like_other_numbers_are_found(tmp_path: Path) -> None:
+    # Some Czech numbers have the checksum of an Israeli identity number.
+    rows = [[*row, f"{731200018 + 7919 * n}"] for n, row in enumerate(make_rows(90))]
+    path = write_rows(tmp_path / "t.csv", rows, [*HEADER, "customer"])
+    _, output = run("validate", path, "--group", "customer")
+    assert re.search(r"\d+ phone numbers among 90 different values of the column 'customer'", output)
 
 
 def test_order_numbers_that_look_like_phone_numbers_are_no_personal_data(tmp_path: Path) -> None:
