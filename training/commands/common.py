@@ -12,6 +12,7 @@ from rich.console import Console
 from escalate.errors import EscalateError, MissingExtraError
 from training.errors import TrainingError
 from training.printing import say
+from training.tickets.columns import Columns
 
 Result = TypeVar("Result")
 
@@ -43,6 +44,16 @@ def or_exit(action: Callable[[], Result]) -> Result:
         _fail(MissingExtraError(f"training (module {error.name})", "train"))
     except (EscalateError, TrainingError) as error:
         _fail(error)
+
+
+def refuse_columns_without(data: str | None, columns: Columns) -> None:
+    """Stop at columns of own tickets where no tickets are named.
+
+    Raises:
+        typer.BadParameter: There are some.
+    """
+    if data is None and columns != Columns():
+        raise typer.BadParameter("columns are those of own tickets; name --data")
 
 
 def _fail(error: Exception) -> NoReturn:

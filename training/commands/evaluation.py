@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from escalate.bundle import read_manifest, released_bundle
-from training.commands.common import KINDS, OWN_TICKETS, ModelOption, or_exit
+from training.commands.common import KINDS, OWN_TICKETS, ModelOption, or_exit, refuse_columns_without
 from training.corpus.messages import CORPUS
 from training.printing import say
 from training.tickets.columns import Columns
@@ -64,8 +64,7 @@ def evaluate(
     """
     if corpus is not None and (data is not None or run is not None or against is not None):
         raise typer.BadParameter("--corpus is for a report; --data, --run and --against are for a comparison")
-    if data is None and columns != Columns():
-        raise typer.BadParameter("columns are those of own tickets; name --data")
+    refuse_columns_without(data, columns)
 
     def action() -> None:
         bundle = model or released_bundle()

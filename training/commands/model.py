@@ -19,6 +19,7 @@ from training.commands.common import (
     ModelOption,
     RunOption,
     or_exit,
+    refuse_columns_without,
 )
 from training.corpus.messages import CORPUS
 from training.printing import say
@@ -88,8 +89,7 @@ def release(
     """Release a candidate that is not worse than the shipped model; exit code 1 where it is."""
     if corpus is not None and data is not None:
         raise typer.BadParameter("--corpus and --data both say what to compare on; name one")
-    if data is None and columns != Columns():
-        raise typer.BadParameter("columns are those of own tickets; name --data")
+    refuse_columns_without(data, columns)
 
     def action() -> None:
         from training.release.gate import publish, refuse_worse, show, try_candidate

@@ -68,11 +68,9 @@ def is_utf8(path: Path) -> bool:
         TicketsError: It cannot be read at all.
     """
     try:
-        path.read_bytes().decode("utf-8")
+        _read(path).decode("utf-8")
     except UnicodeDecodeError:
         return False
-    except OSError as error:
-        raise TicketsError(f"cannot read {path}: {error.strerror}") from error
     return True
 
 
@@ -82,10 +80,7 @@ def open_csv(path: Path, encoding: str | None, delimiter: str | None) -> CsvFile
     Raises:
         TicketsError: The file cannot be read, is empty, or a row is broken.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TicketsError(f"cannot read {path}: {error.strerror}") from error
+    data = _read(path)
     marked = (name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark))
     encoding = next(marked, encoding or "utf-8")
     text = _decode(path, data, encoding)
@@ -137,6 +132,13 @@ def write_csv(path: Path, form: Form, names: Sequence[str], rows: Iterator[Seque
         writer = csv.writer(file, delimiter=form.delimiter, lineterminator=form.line_end)
         writer.writerow(names)
         writer.writerows(rows)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TicketsError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _reader(text: str, delimiter: str) -> Iterator[list[str]]:

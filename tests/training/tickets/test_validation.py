@@ -75,7 +75,7 @@ def test_order_numbers_that_look_like_phone_numbers_are_no_personal_data(tmp_pat
     rows = [[f"{1000003 * n + 4280387012}", *row[1:]] for n, row in enumerate(make_rows(90))]
     code, output = run("validate", write_rows(tmp_path / "t.csv", rows))
     assert code == 0
-    assert "in the column 'id'" not in output
+    assert "of the column 'id'" not in output
 
 
 @pytest.mark.parametrize(
