@@ -105,9 +105,10 @@ def tiny_recipe(tiny_base: Path) -> object:
     return replace(
         recipe,
         base=str(tiny_base),
-        served="student",
         seeds=(1,),
         vocabulary_words=10,
+        exit_margin=0.5,
+        shared_layers=1,
         interpolation=0.7,
         consistency=1.0,
         window=32,
@@ -115,7 +116,7 @@ def tiny_recipe(tiny_base: Path) -> object:
         teacher=replace(
             recipe.teacher, layers=(0, 1), copies=2, batch_size=16, learning_rate=1e-3, max_tokens=32
         ),
-        student=replace(recipe.student, layers=(0,), copies=3, learning_rate=1e-3, max_tokens=32),
+        student=replace(recipe.student, layers=(1,), copies=3, learning_rate=1e-3, max_tokens=32),
     )
 
 

@@ -40,7 +40,7 @@ from training.files import whole_folder, without_nan
 from training.fitting.examples import token_ids
 from training.fitting.recipe import Recipe
 from training.network.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
-from training.network.model import EscalationModel
+from training.network.early_exit import Network
 
 MODEL_CARD = "MODEL_CARD.md"
 
@@ -125,7 +125,7 @@ def refuse_other_folder(folder: Path) -> None:
 
 
 def draft_bundle(
-    model: EscalationModel,
+    model: Network,
     base: BaseEncoder,
     recipe: Recipe,
     train: Sequence[Message],

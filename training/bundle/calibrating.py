@@ -16,7 +16,7 @@ from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy, Thresholds
 from training.corpus.messages import Message
 from training.errors import ExportError
-from training.network.model import EscalationModel
+from training.network.early_exit import Network, members
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.float32]
@@ -65,7 +65,7 @@ def fit_calibration(
     return Calibration(parameters)
 
 
-def expect_other(model: EscalationModel, learned: Sequence[Message], share: float) -> None:
+def expect_other(model: Network, learned: Sequence[Message], share: float) -> None:
     """Make a network expect fewer messages in other languages than it learned from.
 
     Short messages of near languages cannot be told apart by their words ("ano" is Czech, and Slovak
@@ -85,7 +85,8 @@ def expect_other(model: EscalationModel, learned: Sequence[Message], share: floa
         return
     shift = np.log(share / (1 - share)) - np.log(others / (len(learned) - others))
     with torch.no_grad():
-        model.language.bias[LANGUAGE_CLASSES.index("other")] += float(shift)
+        for member in members(model):
+            member.language.bias[LANGUAGE_CLASSES.index("other")] += float(shift)
 
 
 def rows_to_fit(labels: Labels, rows: Rows, preferred: Rows | None) -> Rows:

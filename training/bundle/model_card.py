@@ -206,9 +206,11 @@ stay with the bot when 95 % of those are to reach a person; and how many of thos
 def _network(recipe: Mapping[str, Any]) -> str:
     count, layers = len(recipe["seeds"]), len(recipe["teacher"]["layers"])
     teachers = f"{count} teachers of {layers} layers" if count > 1 else f"one teacher of {layers} layers"
-    if recipe["served"] == "teacher":
-        return f"mean of the weights of {teachers}" if count > 1 else teachers
-    return f"{len(recipe['student']['layers'])} layers distilled from {teachers}"
+    whole = f"mean of the weights of {teachers}" if count > 1 else teachers
+    if not recipe.get("exit_margin"):
+        return whole
+    student, shared = len(recipe["student"]["layers"]), recipe["shared_layers"]
+    return f"{whole}; a student of {student} layers on the lowest {shared} answers where it is sure"
 
 
 def _parity(parity: Mapping[str, Any]) -> str:

@@ -10,11 +10,15 @@ type ids, because one message is one run. The served form has
   values would leave the others few of the 256 steps (T. Dettmers et al., "LLM.int8(): 8-bit matrix
   multiplication for transformers at scale", 2022). The inputs of attention's output layer are rounded
   whole: they are means of values, and rounding them disturbs least (EXPERIMENTS.md).
+
+Of a network with an early exit the graph computes the shared layers and the student's; the teacher's other
+layers stand in a branch that runs only where the student is not sure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +27,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from escalate.bundle import LANGUAGE_CLASSES
+from escalate.policy import OUTPUTS
 from escalate.version import __version__
+from training.network.early_exit import EarlyExit, Network
 from training.network.model import EscalationModel
 
 FloatArray = npt.NDArray[np.float32]
@@ -37,13 +44,20 @@ _CHANNELS_PER_OUTLIER: Final = 24
 _SMALLEST_TOKEN: Final = 1e-6
 """What a token of zeros is divided by."""
 
+STUDENT: Final = "student."
+"""What the names of a student's constants begin with."""
+
+_EARLY: Final = "early."
+_WHOLE: Final = "whole."
+_RESULTS: Final = ("outputs", "language")
+
 
 def outlier_count(channels: int) -> int:
     """Return how many channels of a linear layer's input are multiplied in float32: one in 24, rounded up."""
     return -(-channels // _CHANNELS_PER_OUTLIER)
 
 
-def build_onnx(model: EscalationModel, *, quantised: bool) -> bytes:
+def build_onnx(model: Network, *, quantised: bool) -> bytes:
     """Return the network as a serialised ONNX model.
 
     The graph has the input ``input_ids``, int64 of shape (1, tokens), and the outputs ``outputs``,
@@ -58,32 +72,28 @@ def build_onnx(model: EscalationModel, *, quantised: bool) -> bytes:
 
 
 class _GraphBuilder:
-    def __init__(self, model: EscalationModel, quantised: bool) -> None:
+    def __init__(self, model: Network, quantised: bool) -> None:
         self.model = model
         self.quantised = quantised
+        self.whole = model.teacher if isinstance(model, EarlyExit) else model
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
-        self.epsilon = float(model.encoder.config.layer_norm_eps)
-        self.heads = int(model.encoder.config.num_attention_heads)
+        self.names: set[str] = set()
+        self.numbers = count()
+        self.epsilon = float(self.whole.encoder.config.layer_norm_eps)
+        self.heads = int(self.whole.encoder.config.num_attention_heads)
 
     def build(self) -> onnx.ModelProto:
         hidden = self.embeddings()
-        for i, layer in enumerate(self.model.encoder.encoder.layer):
-            hidden = self.layer(f"layer{i}", layer, hidden)
-        mean = self.node("ReduceMean", [hidden], axes=[1], keepdims=0)
-        embedding = self.node("LpNormalization", [mean], axis=-1, p=2)
-        for name, head in (("outputs", self.model.outputs), ("language", self.model.language)):
-            weight = self.constant(f"{name}.weight", _numpy(head.weight))
-            bias = self.constant(f"{name}.bias", _numpy(head.bias))
-            self.node("Gemm", [embedding, weight, bias], result=name, transB=1)
+        if isinstance(self.model, EarlyExit):
+            self.early_exit(self.model, hidden)
+        else:
+            self.answer("", self.whole, self.layers("", self.whole, hidden), results="")
         graph = helper.make_graph(
             self.nodes,
             "escalate",
             [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "tokens"])],
-            [
-                helper.make_tensor_value_info("outputs", TensorProto.FLOAT, [1, 3]),
-                helper.make_tensor_value_info("language", TensorProto.FLOAT, [1, 5]),
-            ],
+            self.results(),
             self.initializers,
         )
         proto = helper.make_model(
@@ -96,8 +106,63 @@ class _GraphBuilder:
         onnx.checker.check_model(proto)
         return proto
 
+    @staticmethod
+    def results(prefix: str = "") -> list[onnx.ValueInfoProto]:
+        """Return what a graph answers; names of a branch have a prefix."""
+        return [
+            helper.make_tensor_value_info(f"{prefix}outputs", TensorProto.FLOAT, [1, len(OUTPUTS)]),
+            helper.make_tensor_value_info(f"{prefix}language", TensorProto.FLOAT, [1, len(LANGUAGE_CLASSES)]),
+        ]
+
+    def early_exit(self, model: EarlyExit, hidden: str) -> None:
+        shared = model.shared_layers
+        hidden = self.layers("", model.teacher, hidden, last=shared)
+        read = self.layers(STUDENT, model.student, hidden, first=shared)
+        self.answer(STUDENT, model.student, read, results=STUDENT)
+        outer = self.nodes, self.initializers
+        self.nodes, self.initializers = [], []
+        self.answer("", model.teacher, self.layers("", model.teacher, hidden, first=shared), results=_WHOLE)
+        unsure = helper.make_graph(self.nodes, "whole", [], self.results(_WHOLE), self.initializers)
+        copies = [
+            helper.make_node("Identity", [f"{STUDENT}{name}"], [f"{_EARLY}{name}"]) for name in _RESULTS
+        ]
+        sure = helper.make_graph(copies, "early", [], self.results(_EARLY))
+        self.nodes, self.initializers = outer
+        condition = self.sure(model.margin)
+        node = helper.make_node("If", [condition], list(_RESULTS), then_branch=sure, else_branch=unsure)
+        self.nodes.append(node)
+
+    def sure(self, margin: float) -> str:
+        """Add the condition of ``training.network.early_exit.is_sure`` for one message."""
+        limit = self.constant("margin", np.array(margin, dtype=np.float32))
+        distance = self.node("ReduceMin", [self.node("Abs", [f"{STUDENT}outputs"])], keepdims=0)
+        two = self.constant("two", np.array([2], dtype=np.int64))
+        values, places, first, second = (
+            f"{STUDENT}{part}" for part in ("values", "places", "first", "second")
+        )
+        self.nodes.append(helper.make_node("TopK", [f"{STUDENT}language", two], [values, places], axis=-1))
+        self.nodes.append(helper.make_node("Split", [values], [first, second], axis=-1))
+        lead = self.node("ReduceMin", [self.node("Sub", [first, second])], keepdims=0)
+        return self.node("GreaterOrEqual", [self.node("Min", [distance, lead]), limit])
+
+    def layers(
+        self, prefix: str, network: EscalationModel, hidden: str, first: int = 0, last: int | None = None
+    ) -> str:
+        for i, layer in list(enumerate(network.encoder.encoder.layer))[first:last]:
+            hidden = self.layer(f"{prefix}layer{i}", layer, hidden)
+        return hidden
+
+    def answer(self, prefix: str, network: EscalationModel, hidden: str, results: str) -> None:
+        """Add mean pooling and the heads, whose results have names that begin with ``results``."""
+        mean = self.node("ReduceMean", [hidden], axes=[1], keepdims=0)
+        embedding = self.node("LpNormalization", [mean], axis=-1, p=2)
+        for name, head in (("outputs", network.outputs), ("language", network.language)):
+            weight = self.constant(f"{prefix}{name}.weight", _numpy(head.weight))
+            bias = self.constant(f"{prefix}{name}.bias", _numpy(head.bias))
+            self.node("Gemm", [embedding, weight, bias], result=f"{results}{name}", transB=1)
+
     def embeddings(self) -> str:
-        tables = self.model.encoder.embeddings
+        tables = self.whole.encoder.embeddings
         words = _numpy(tables.word_embeddings.weight)
         if not self.quantised:
             word = self.node("Gather", [self.constant("words", words), "input_ids"])
@@ -160,13 +225,13 @@ class _GraphBuilder:
         if not outliers:
             return self.node("Add", [self.rounded_product(name, weight, x), bias_name])
         channels = weight.shape[1]
-        count = outlier_count(channels)
+        number = outlier_count(channels)
         usual, exact = f"{name}.usual", f"{name}.outliers"
-        sizes = self.constant(f"split{channels}", np.array([channels - count, count], dtype=np.int64))
+        sizes = self.constant(f"split{channels}", np.array([channels - number, number], dtype=np.int64))
         self.nodes.append(helper.make_node("Split", [x, sizes], [usual, exact], axis=-1))
         terms = [
-            self.rounded_product(name, weight[:, :-count], usual),
-            self.node("MatMul", [exact, self.constant(f"{name}.exact", weight[:, -count:].T.copy())]),
+            self.rounded_product(name, weight[:, :-number], usual),
+            self.node("MatMul", [exact, self.constant(f"{name}.exact", weight[:, -number:].T.copy())]),
             bias_name,
         ]
         return self.node("Sum", terms)
@@ -194,7 +259,8 @@ class _GraphBuilder:
         return gamma, self.constant(f"{name}.norm.bias", _numpy(module.bias))
 
     def constant(self, name: str, values: npt.NDArray[Any]) -> str:
-        if all(existing.name != name for existing in self.initializers):
+        if name not in self.names:
+            self.names.add(name)
             self.initializers.append(numpy_helper.from_array(values, name))
         return name
 
@@ -206,7 +272,7 @@ class _GraphBuilder:
         result: str | None = None,
         **attributes: Any,
     ) -> str:
-        result = result or f"{operator}{len(self.nodes)}"
+        result = result or f"{operator}{next(self.numbers)}"
         self.nodes.append(helper.make_node(operator, inputs, [result], domain=domain, **attributes))
         return result
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from training.bundle.onnx_graph import outlier_count
-from training.network.model import EscalationModel
+from training.network.early_exit import AnyNetwork, Network, members
 
 
-def outliers_last(model: EscalationModel, windows: Sequence[Sequence[int]]) -> EscalationModel:
+def outliers_last(model: AnyNetwork, windows: Sequence[Sequence[int]]) -> AnyNetwork:
     """Return a network that answers the same and has the channels with the largest absolute values last.
 
     All layers add to the same hidden channels, so these have one order; the intermediate channels of
@@ -27,7 +27,8 @@ def outliers_last(model: EscalationModel, windows: Sequence[Sequence[int]]) -> E
         model: The network.
         windows: Token ids of one or more messages that show how large the values are.
     """
-    ordered = copy.deepcopy(model).cpu().eval()
+    ordered = copy.deepcopy(model)
+    ordered.cpu().eval()
     layers = _layers(ordered)
     hidden = [module for layer in layers for module in (layer.attention.self.query, layer.intermediate.dense)]
     intermediate = [layer.output.dense for layer in layers]
@@ -49,7 +50,7 @@ def _order(largest: Tensor) -> Tensor:
 
 
 def _largest_inputs(
-    model: EscalationModel, modules: Sequence[nn.Module], windows: Sequence[Sequence[int]]
+    model: Network, modules: Sequence[nn.Module], windows: Sequence[Sequence[int]]
 ) -> dict[nn.Module, Tensor]:
     largest: dict[nn.Module, Tensor] = {}
 
@@ -67,12 +68,13 @@ def _largest_inputs(
     return largest
 
 
-def _layers(model: EscalationModel) -> list[Any]:
-    return list(model.encoder.encoder.layer)
+def _layers(model: Network) -> list[Any]:
+    """Return the layers of a network, those that its members share only once."""
+    return list(dict.fromkeys(layer for member in members(model) for layer in member.encoder.encoder.layer))
 
 
-def _reorder_hidden(model: EscalationModel, order: Tensor) -> None:
-    tables: Any = model.encoder.embeddings
+def _reorder_hidden(model: Network, order: Tensor) -> None:
+    tables: Any = members(model)[0].encoder.embeddings
     for table in (tables.word_embeddings, tables.position_embeddings, tables.token_type_embeddings):
         _reorder(table, order, 1)
     _reorder(tables.LayerNorm, order, 0)
@@ -84,8 +86,9 @@ def _reorder_hidden(model: EscalationModel, order: Tensor) -> None:
             _reorder(writer, order, 0)
         for norm in (layer.attention.output.LayerNorm, layer.output.LayerNorm):
             _reorder(norm, order, 0)
-    for head in (model.outputs, model.language):
-        _reorder(head, order, 1)
+    for member in members(model):
+        for head in (member.outputs, member.language):
+            _reorder(head, order, 1)
 
 
 def _reorder_intermediate(layer: Any, order: Tensor) -> None:

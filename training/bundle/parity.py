@@ -14,11 +14,11 @@ from training.bundle.reading import Array, build_model, calibrated, read_texts
 from training.corpus.messages import Message
 from training.fitting.examples import token_ids
 from training.network.base_encoder import BaseEncoder
-from training.network.model import EscalationModel
+from training.network.early_exit import Network
 
 
 def compare_forms(
-    model: EscalationModel,
+    model: Network,
     base: BaseEncoder,
     draft: Draft,
     messages: Sequence[Message],
@@ -65,7 +65,7 @@ def _action(policy: Policy, row: Array, language: str) -> str:
 
 
 def _torch_difference(
-    model: EscalationModel,
+    model: Network,
     base: BaseEncoder,
     window: int,
     texts: Sequence[str],

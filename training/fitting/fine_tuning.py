@@ -20,7 +20,6 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from tokenizers import Tokenizer
 from torch import nn
-from torch.nn import functional
 from tqdm.auto import tqdm
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
@@ -30,6 +29,7 @@ from escalate.policy import OUTPUTS
 from training.fitting.examples import ExampleDataset, Examples, Targets, collate, special_id, token_ids
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
+from training.network.early_exit import Network
 from training.network.model import EscalationModel, Logits
 
 _PREDICTION_BATCH: Final = 64
@@ -75,6 +75,7 @@ def fine_tune(
     folder: Path,
     seed: int,
     watch: Watch | None = None,
+    frozen_layers: int = 0,
 ) -> EscalationModel:
     """Train ``model`` in place and return it.
 
@@ -89,9 +90,10 @@ def fine_tune(
         folder: Where checkpoints go.
         seed: Seed of the order and of dropout.
         watch: What early stopping goes by; None to train to the end.
+        frozen_layers: How many of the lowest layers stay as they are.
     """
     set_seed(seed)
-    optimiser = prepare(model, settings)
+    optimiser = prepare(model, settings, frozen_layers)
     on_cpu = not torch.cuda.is_available()
     pad = special_id(tokenizer, "<pad>")
     steps = step_count(examples, settings)
@@ -139,9 +141,9 @@ def fine_tune(
     return model.eval()
 
 
-def prepare(model: EscalationModel, settings: StageSettings) -> torch.optim.AdamW:
-    """Make a network ready to learn, its token embeddings frozen, and return its optimiser."""
-    model.freeze_embeddings()
+def prepare(model: EscalationModel, settings: StageSettings, frozen_layers: int = 0) -> torch.optim.AdamW:
+    """Make a network ready to learn, its embeddings and lowest layers frozen, and return its optimiser."""
+    model.freeze(frozen_layers)
     model.set_dropout(settings.dropout)
     use_fastest_attention(model)
     groups = list(_parameter_groups(model, settings))
@@ -192,12 +194,12 @@ def _parameter_groups(model: EscalationModel, settings: StageSettings) -> Iterat
     yield {"params": heads, "lr": settings.learning_rate}
     rate = settings.learning_rate
     for layer in reversed(model.encoder.encoder.layer):
-        yield {"params": list(layer.parameters()), "lr": rate}
+        yield {"params": [part for part in layer.parameters() if part.requires_grad], "lr": rate}
         rate *= settings.layer_decay
 
 
 def run(
-    model: EscalationModel,
+    model: Network,
     tokenizer: Tokenizer,
     texts: Sequence[str],
     max_tokens: int,
@@ -231,12 +233,10 @@ def run(
     return Logits(*(torch.cat(parts)[back] for parts in zip(*outputs, strict=True)))
 
 
-def targets_of(logits: Sequence[Logits]) -> Targets:
-    """Return the mean of what several teachers say."""
-    outputs = torch.stack([part.outputs for part in logits]).mean(0).sigmoid()
-    language = torch.stack([part.language for part in logits]).mean(0).softmax(-1)
-    embedding = torch.stack([part.embedding for part in logits]).mean(0)
-    return Targets(outputs.numpy(), language.numpy(), functional.normalize(embedding, dim=-1).numpy())
+def targets_of(logits: Logits) -> Targets:
+    """Return what a teacher says as what a student is to say."""
+    language = logits.language.softmax(-1).numpy()
+    return Targets(logits.outputs.sigmoid().numpy(), language, logits.embedding.numpy())
 
 
 def start_heads_from_probe(

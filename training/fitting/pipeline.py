@@ -42,16 +42,18 @@ from training.network.base_encoder import (
     read_base_encoder,
     save_base_encoder,
 )
+from training.network.early_exit import EarlyExit, Network
 from training.network.model import EscalationModel, average, interpolate, keep_layers
 
 RECORD: Final = "run.json"
 _START: Final = "start"
+_STUDENT: Final = "student"
 
 _console = Console(stderr=True)
 
 
-def train(corpus: Path, recipe: Recipe, folder: Path) -> EscalationModel:
-    """Train teachers and, where the recipe serves one, the student; return the network to serve.
+def train(corpus: Path, recipe: Recipe, folder: Path) -> Network:
+    """Train teachers and a student that answers where it is sure; return the network to serve.
 
     An interrupted run continues where it stopped when it is started again with the same folder.
 
@@ -69,22 +71,30 @@ def train(corpus: Path, recipe: Recipe, folder: Path) -> EscalationModel:
     _claim(folder, recipe, corpus_hash(corpus))
     base = prepare_base(messages, recipe, folder / "base")
     _start(messages, recipe, base, folder)
-    teachers = [_teacher(messages, recipe, folder, seed) for seed in recipe.seeds]
-    if recipe.served == "teacher":
-        return _mean(teachers)
-    return _student(messages, recipe, base, teachers, folder)
+    teacher = _mean([_teacher(messages, recipe, folder, seed) for seed in recipe.seeds])
+    if not recipe.exit_margin:
+        return teacher
+    student = _student(messages, recipe, base, teacher, folder)
+    return EarlyExit(teacher, student, recipe.shared_layers, recipe.exit_margin)
 
 
-def read_served(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+def read_served(recipe: Recipe, folder: Path) -> tuple[Network, BaseEncoder]:
     """Read the network to serve of a finished run, and the base encoder with its tokenizer.
 
     Raises:
         RunError: The run is not finished.
     """
-    if recipe.served == "teacher":
-        read = [read_teacher(recipe, folder, seed) for seed in recipe.seeds]
-        return _mean([model for model, _ in read]), read[0][1]
-    return _read(recipe, folder, "student", recipe.student.layers)
+    read = [read_teacher(recipe, folder, seed) for seed in recipe.seeds]
+    teacher, base = _mean([model for model, _ in read]), read[0][1]
+    if not recipe.exit_margin:
+        return teacher, base
+    student, _ = _read(recipe, folder, _STUDENT, student_layers(recipe))
+    return EarlyExit(teacher, student, recipe.shared_layers, recipe.exit_margin).eval(), base
+
+
+def student_layers(recipe: Recipe) -> list[int]:
+    """Return which layers of a teacher the student starts from: the shared ones, then its own."""
+    return [*range(recipe.shared_layers), *recipe.student.layers]
 
 
 def read_start(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
@@ -243,48 +253,41 @@ def _student(
     messages: Sequence[Message],
     recipe: Recipe,
     base: BaseEncoder,
-    teachers: Sequence[EscalationModel],
+    teacher: EscalationModel,
     folder: Path,
 ) -> EscalationModel:
-    settings = recipe.student
-    seed = recipe.seeds[0]
-    file = folder / "student.safetensors"
+    settings, seed = recipe.student, recipe.seeds[0]
+    file = folder / f"{_STUDENT}.safetensors"
+    # The student begins as a thinned-out teacher, heads included.
+    model = EscalationModel(keep_layers(teacher.encoder.cpu(), student_layers(recipe)))
     if file.is_file():
-        model = EscalationModel(keep_layers(base.model, list(settings.layers)))
         load_weights(model, file)
         return model.eval()
-    _console.print(f"[bold]Student[/bold] of {len(settings.layers)} layers")
+    model.outputs.load_state_dict(teacher.outputs.state_dict())
+    model.language.load_state_dict(teacher.language.state_dict())
+    shared = recipe.shared_layers
+    _console.print(f"[bold]Student[/bold] of {len(settings.layers)} layers on the teacher's lowest {shared}")
     extra = glued(messages, round(recipe.glued * len(messages) * settings.copies), seed)
     examples = join(variants_of(messages, settings.copies, seed), extra)
-    targets = _targets(examples, recipe, base, teachers, folder / "targets.npz")
-    # The student begins as a thinned-out teacher, heads included.
-    model = EscalationModel(keep_layers(teachers[0].encoder.cpu(), list(settings.layers)))
-    model.outputs.load_state_dict(teachers[0].outputs.state_dict())
-    model.language.load_state_dict(teachers[0].language.state_dict())
+    targets = _targets(examples, recipe, base, teacher, folder / "targets.npz")
     weights = LossWeights(
         positive=(1.0, 1.0, 1.0), labels=recipe.label_weight, embedding=recipe.embedding_weight
     )
     learned = replace(examples, targets=targets)
-    fine_tune(model, base.tokenizer, learned, settings, weights, folder / "student", seed)
+    checkpoints = folder / _STUDENT
+    fine_tune(model, base.tokenizer, learned, settings, weights, checkpoints, seed, frozen_layers=shared)
     save_weights(model, file)
     return model.eval()
 
 
 def _targets(
-    examples: Examples,
-    recipe: Recipe,
-    base: BaseEncoder,
-    teachers: Sequence[EscalationModel],
-    file: Path,
+    examples: Examples, recipe: Recipe, base: BaseEncoder, teacher: EscalationModel, file: Path
 ) -> Targets:
     if file.is_file():
         with np.load(file) as stored:
             return Targets(stored["outputs"], stored["language"], stored["embedding"])
-    logits = [
-        run(t, base.tokenizer, examples.texts, recipe.teacher.max_tokens, half_precision=True)
-        for t in teachers
-    ]
-    targets = targets_of(logits)
+    limit = recipe.teacher.max_tokens
+    targets = targets_of(run(teacher, base.tokenizer, examples.texts, limit, half_precision=True))
     with whole_file(file) as temporary, temporary.open("wb") as stream:
         np.savez(
             stream,

@@ -15,7 +15,6 @@ else:
     import tomli as tomllib
 
 RECIPE: Final = Path(__file__).with_name("recipe.toml")
-SERVED: Final = ("teacher", "student")
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,8 @@ class StageSettings:
     """Settings of one fine-tuning stage (teacher or student).
 
     Attributes:
-        layers: Which layers of the base the network keeps, counted from 0.
+        layers: Which layers of the base the network keeps, counted from 0. Of a student: which layers of
+            the teacher its own ones start from.
         copies: How often each message is seen: once as written, then with harmless changes; all
             copies are shuffled into one pass. A teacher sees every copy in two views.
         batch_size: Messages a step; a teacher sees each of them in two views.
@@ -52,9 +52,10 @@ class Recipe:
 
     Attributes:
         base: Hugging Face id or local folder of the base encoder.
-        served: ``student``, or ``teacher`` for the mean of the teachers' weights; no student is then trained.
-        seeds: One teacher is trained for each, all from one start; a student learns from the mean of
-            what they say.
+        seeds: One teacher is trained for each, all from one start; the mean of their weights is served.
+        exit_margin: Where all logits of the student are so far from deciding otherwise, its answer is
+            served and the teacher's remaining layers are not computed; 0 for no student.
+        shared_layers: How many of the teacher's lowest layers the student reads with.
         vocabulary_words: Commonest words of each language whose pieces are kept.
         interpolation: Share of the fine-tuned weights when the teacher is drawn back towards its
             start (1 keeps the fine-tuned weights as they are).
@@ -77,8 +78,9 @@ class Recipe:
     """
 
     base: str
-    served: str
     seeds: tuple[int, ...]
+    exit_margin: float
+    shared_layers: int
     vocabulary_words: int
     interpolation: float
     consistency: float
@@ -129,9 +131,14 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
     }
     recipe: Recipe = _build(Recipe, {**data, **stages}, where)
     wrong = {
-        f"served is {recipe.served!r}; it must be one of {', '.join(SERVED)}": recipe.served not in SERVED,
         "seeds must be different numbers, at least one": not recipe.seeds
         or len(set(recipe.seeds)) < len(recipe.seeds),
+        "exit_margin must not be below 0": recipe.exit_margin < 0,
+        "shared_layers must be at least 1 and leave the teacher a layer": not 0
+        < recipe.shared_layers
+        < len(recipe.teacher.layers),
+        "[student] layers must be layers of the teacher": not set(recipe.student.layers)
+        <= set(range(len(recipe.teacher.layers))),
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
         "other_share must be above 0 and below 1": not 0 < recipe.other_share < 1,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,17 +16,19 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
 from escalate.bundle import Bundle, load_bundle
+from training.bundle.onnx_graph import STUDENT
 from training.errors import BaseEncoderError
 from training.fitting.examples import special_id
 from training.network.base_encoder import BaseEncoder
+from training.network.early_exit import EarlyExit, Network, members
 from training.network.model import EscalationModel
 
 FloatArray = npt.NDArray[np.float32]
 
-_LAYER: Final = re.compile(r"layer(\d+)\.projections\.bias")
+_LAYER: Final = re.compile(r"(.*)layer(\d+)\.projections\.bias")
 
 
-def read_network(bundle: Bundle | str | Path | None = None) -> tuple[EscalationModel, BaseEncoder]:
+def read_network(bundle: Bundle | str | Path | None = None) -> tuple[Network, BaseEncoder]:
     """Read the network of a bundle, quantised or not, and its encoder with the tokenizer.
 
     The weights are those that are served: of a quantised bundle the rounded ones.
@@ -42,7 +44,7 @@ def read_network(bundle: Bundle | str | Path | None = None) -> tuple[EscalationM
     tokenizer = Tokenizer.from_str(found.tokenizer)
     try:
         graph = _Graph(onnx.load_model_from_string(found.model))
-        model = graph.network(special_id(tokenizer, "<pad>"))
+        model = graph.network(special_id(tokenizer, "<pad>")).eval()
     except (KeyError, ValueError, RuntimeError, StopIteration) as error:
         raise BaseEncoderError(
             f"the graph of model {found.version} cannot be read back into a network ({error!r}): "
@@ -50,23 +52,33 @@ def read_network(bundle: Bundle | str | Path | None = None) -> tuple[EscalationM
         ) from error
     base = found.manifest.get("base", {})
     name, source = str(base.get("name", found.version)), str(base.get("source", "unknown"))
-    return model, BaseEncoder(name, source, model.encoder, tokenizer)
+    return model, BaseEncoder(name, source, members(model)[0].encoder, tokenizer)
 
 
 class _Graph:
     """The weights of a graph that ``training.bundle.onnx_graph`` built, by the names it gave them."""
 
     def __init__(self, proto: onnx.ModelProto) -> None:
-        self.tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-        self.nodes = list(proto.graph.node)
+        graphs = list(_graphs(proto.graph))
+        self.tensors = {t.name: numpy_helper.to_array(t) for graph in graphs for t in graph.initializer}
+        self.nodes = [node for graph in graphs for node in graph.node]
+        # Layers outside of the branch that is left out where the student is sure.
+        self.shared_layers = _layer_count("", [tensor.name for tensor in proto.graph.initializer])
 
-    def network(self, pad: int) -> EscalationModel:
+    def network(self, pad: int) -> Network:
+        whole = self.member("", range(_layer_count("", self.tensors)), pad)
+        own = _layer_count(STUDENT, self.tensors)
+        if not own:
+            return whole
+        student = self.member(STUDENT, range(own), pad)
+        return EarlyExit(whole, student, self.shared_layers, float(self.tensors["margin"]))
+
+    def member(self, prefix: str, layers: range, pad: int) -> EscalationModel:
         words, positions = self.words(), self.tensors["positions"]
-        layers = 1 + max(int(match[1]) for name in self.tensors if (match := _LAYER.fullmatch(name)))
         config = BertConfig(
             vocab_size=words.shape[0],
             hidden_size=words.shape[1],
-            num_hidden_layers=layers,
+            num_hidden_layers=len(layers),
             num_attention_heads=self.attribute("MultiHeadAttention", "num_heads"),
             intermediate_size=len(self.tensors["layer0.widening.bias"]),
             max_position_embeddings=len(positions),
@@ -82,13 +94,15 @@ class _Graph:
             "embeddings.token_type_embeddings.weight": np.zeros((1, words.shape[1]), dtype=np.float32),
             **self.norm("embeddings", "embeddings"),
         }
-        for i in range(layers):
-            state |= self.layer(f"layer{i}", f"encoder.layer.{i}")
+        for i in layers:
+            own = f"{prefix}layer{i}"
+            shared = f"{own}.projections.bias" not in self.tensors
+            state |= self.layer(f"layer{i}" if shared else own, f"encoder.layer.{i}")
         model.encoder.load_state_dict(_tensors(state))
         for name, head in (("outputs", model.outputs), ("language", model.language)):
-            parts = {part: self.tensors[f"{name}.{part}"] for part in ("weight", "bias")}
+            parts = {part: self.tensors[f"{prefix}{name}.{part}"] for part in ("weight", "bias")}
             head.load_state_dict(_tensors(parts))
-        return model.eval()
+        return model
 
     def attribute(self, operator: str, name: str) -> Any:
         node = next(node for node in self.nodes if node.op_type == operator)
@@ -128,6 +142,21 @@ class _Graph:
         if (exact := self.tensors.get(f"{name}.exact")) is not None:
             values = np.concatenate([values, exact])
         return values.T
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """Yield a graph and those of its branches."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _graphs(attribute.g)
+
+
+def _layer_count(prefix: str, names: Iterable[str]) -> int:
+    """Return one more than the highest number of a layer whose name begins with ``prefix``."""
+    found = (match for name in names if (match := _LAYER.fullmatch(name)))
+    return max((int(match[2]) + 1 for match in found if match[1] == prefix), default=0)
 
 
 def _tensors(state: Mapping[str, FloatArray]) -> dict[str, torch.Tensor]:

@@ -60,10 +60,10 @@ class EscalationModel(nn.Module):
             if isinstance(module, nn.Dropout):
                 module.p = share
 
-    def freeze_embeddings(self) -> None:
-        """Keep the token embeddings as the base has them."""
-        for parameter in self.encoder.embeddings.parameters():
-            parameter.requires_grad_(False)
+    def freeze(self, layers: int) -> None:
+        """Keep the token embeddings and so many of the lowest layers as they are."""
+        for part in (self.encoder.embeddings, *self.encoder.encoder.layer[:layers]):
+            part.requires_grad_(False)
 
 
 def keep_layers(encoder: BertModel, layers: list[int]) -> BertModel:

@@ -19,6 +19,7 @@ from training.fitting.fine_tuning import start_heads_from_probe
 from training.fitting.pipeline import load_weights, prepare_base, save_weights
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
+from training.network.early_exit import members
 from training.network.from_bundle import read_network
 from training.network.model import EscalationModel, keep_layers
 from training.printing import say
@@ -155,7 +156,8 @@ def _corpus(plan: Plan, own: OwnCorpus) -> dict[str, list[Message]]:
 def _network(plan: Plan, messages: Sequence[Message], folder: Path) -> tuple[EscalationModel, BaseEncoder]:
     """Return the network to start from and its encoder; on the base encoder the heads know nothing yet."""
     if plan.start_bundle is not None:
-        return read_network(plan.start_bundle)
+        network, base = read_network(plan.start_bundle)
+        return members(network)[0], base
     base = prepare_base(messages, plan.recipe, folder / "base")
     return EscalationModel(keep_layers(base.model, list(plan.recipe.teacher.layers))), base
 

@@ -33,6 +33,7 @@ def test_a_network_is_read_back_as_it_was_written(
     model.language.load_state_dict(teacher.language.state_dict())
     bundle = replace(load_bundle(tiny_bundle), model=build_onnx(model.eval(), quantised=quantised))
     read, read_base = read_network(bundle)
+    assert isinstance(read, EscalationModel)
     assert read.encoder.config.num_hidden_layers == len(layers)
     assert read.encoder.config.num_attention_heads == base.model.config.num_attention_heads
     assert read_base.tokenizer.to_str() == bundle.tokenizer
