@@ -184,11 +184,11 @@ TYPO: Final = "typo"
 _TRAINING: Final[tuple[tuple[Change, float], ...]] = (
     (strip_diacritics, 0.35),
     (strip_some_diacritics, 0.2),
-    (vary_arabic_spelling, 0.5),
+    (vary_arabic_spelling, 0.6),
     (slip_hebrew_finals, 0.3),
     (typo, 0.35),
-    (greet(LEARNED), 0.25),
-    (sign(LEARNED), 0.25),
+    (greet(LEARNED), 0.35),
+    (sign(LEARNED), 0.35),
 )
 
 

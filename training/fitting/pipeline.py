@@ -84,11 +84,10 @@ def read_served(recipe: Recipe, folder: Path) -> tuple[Network, BaseEncoder]:
     Raises:
         RunError: The run is not finished.
     """
-    read = [read_teacher(recipe, folder, seed) for seed in recipe.seeds]
-    teacher, base = _mean([model for model, _ in read]), read[0][1]
     if not recipe.exit_margin:
-        return teacher, base
+        return _read_teachers(recipe, folder)
     student, _ = _read(recipe, folder, _STUDENT, student_layers(recipe))
+    teacher, base = _read_teachers(recipe, folder)
     return EarlyExit(teacher, student, recipe.shared_layers, recipe.exit_margin).eval(), base
 
 
@@ -116,6 +115,11 @@ def read_teacher(recipe: Recipe, folder: Path, seed: int) -> tuple[EscalationMod
     tuned, _ = _read(recipe, folder, f"teacher-{seed}", recipe.teacher.layers)
     tuned.load_state_dict(interpolate(start, tuned, recipe.interpolation))
     return tuned, base
+
+
+def _read_teachers(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+    read = [read_teacher(recipe, folder, seed) for seed in recipe.seeds]
+    return _mean([model for model, _ in read]), read[0][1]
 
 
 def _mean(teachers: Sequence[EscalationModel]) -> EscalationModel:
