@@ -107,7 +107,7 @@ def tiny_recipe(tiny_base: Path) -> object:
         base=str(tiny_base),
         seeds=(1,),
         vocabulary_words=10,
-        exit_margin=0.5,
+        exit_margin=0.3,
         shared_layers=1,
         interpolation=0.7,
         consistency=1.0,

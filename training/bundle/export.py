@@ -11,7 +11,7 @@ from escalate.policy import LANGUAGES
 from training.bundle.bundling import Origin, draft_bundle, refuse_other_folder, write_bundle
 from training.bundle.calibrating import expect_other
 from training.bundle.model_card import PROJECT, USER
-from training.bundle.parity import compare_forms
+from training.bundle.parity import compare_forms, compare_student
 from training.bundle.reading import labels_of
 from training.corpus.messages import SPLITS, Message, corpus_hash, is_project, read_split
 from training.errors import ExportError, RunError
@@ -20,6 +20,7 @@ from training.evaluation.metrics import by_language
 from training.fitting.fine_tuning import run as read_with_torch
 from training.fitting.pipeline import read_record, read_served, read_start
 from training.fitting.recipe import Recipe
+from training.network.early_exit import EarlyExit
 
 CORPUS_LICENCE: Final = "CC BY 4.0"
 USER_LICENCE: Final = "the user's own"
@@ -68,6 +69,8 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
         FROZEN: _evaluate_start(record.recipe, run, splits["test"]),
     }
     metrics["parity"] = parity
+    if isinstance(model, EarlyExit):
+        metrics["student"] = compare_student(model, base, draft, splits["test"])
     origin = Origin(record.commit, record.recipe.to_dict(), _describe(corpus, splits))
     write_bundle(draft, folder, version, base, origin, metrics)
     return folder

@@ -1,4 +1,4 @@
-"""Compares three forms of one network: torch, ONNX in float32, ONNX quantised."""
+"""Compares the forms of one network (torch, ONNX, quantised ONNX), and its student with the whole."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from training.bundle.bundling import Draft
 from training.bundle.reading import Array, build_model, calibrated, read_texts
 from training.corpus.messages import Message
 from training.fitting.examples import token_ids
+from training.fitting.fine_tuning import run
 from training.network.base_encoder import BaseEncoder
-from training.network.early_exit import Network
+from training.network.early_exit import EarlyExit, Network, is_sure
 
 
 def compare_forms(
@@ -56,6 +57,39 @@ def compare_forms(
             "same_decisions": float(same.mean()),
             "difference_p99": float(np.quantile(difference, 0.99)),
             "torch_difference": _torch_difference(model, base, draft.window, texts, read["float32"]),
+        }
+    return result
+
+
+def compare_student(
+    network: EarlyExit, base: BaseEncoder, draft: Draft, messages: Sequence[Message]
+) -> dict[str, dict[str, float]]:
+    """Return per language how often a student answers early, and how it agrees with the whole network.
+
+    Longer messages than a window are cut.
+
+    Returns:
+        ``early``, the share of messages that it answers; ``same_decisions``, the share of these with the
+        action of the whole network, NaN where it answers none.
+    """
+    result = {}
+    for language in LANGUAGES:
+        texts = [message.text for message in messages if message.language == language]
+        if not texts:
+            continue
+        student, whole = (
+            run(member, base.tokenizer, texts, draft.window) for member in (network.student, network.teacher)
+        )
+        early = is_sure(student, network.margin).numpy()
+        actions = []
+        for logits in (student, whole):
+            outputs = logits.outputs.double().numpy()[early]
+            rows = calibrated(draft.calibration, outputs, [language] * len(outputs))
+            actions.append(np.array([_action(draft.policy, row, language) for row in rows]))
+        same = actions[0] == actions[1]
+        result[language] = {
+            "early": float(early.mean()),
+            "same_decisions": float(same.mean()) if len(same) else float("nan"),
         }
     return result
 

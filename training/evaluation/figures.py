@@ -14,7 +14,7 @@ from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import LANGUAGES, OUTPUTS
 from training.drawing import GREY, STYLES, legend_below, line_of, new_figure, percent_axes
 from training.evaluation.answers import Answers
-from training.evaluation.metrics import calibration_bins, calibration_error
+from training.evaluation.calibration import calibration_bins, calibration_error
 from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
 
 Array = npt.NDArray[Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,13 +12,14 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from escalate.policy import LANGUAGES, OUTPUTS
 from training.corpus.messages import Message
+from training.evaluation.calibration import calibration_error, chance_error
 
 Array = npt.NDArray[Any]
 
 DECISION: Final = 0.5
 """Calibrated probability from which an output counts as answered yes."""
 
-CALIBRATION_BINS: Final = 10
+_RARELY: Final = 0.05
 
 
 def output_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
@@ -30,37 +31,20 @@ def output_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
 
     Returns:
         ``macro_f1`` and ``accuracy`` at DECISION, ``auc``, ``average_precision``, all 0..1, and the
-        expected calibration error ``calibration_error``.
+        expected calibration error ``calibration_error`` with what it would be by chance on average,
+        ``calibration_chance``, and what that exceeds in one of twenty test splits, ``calibration_most``.
     """
     answers = probabilities >= DECISION
+    chance = chance_error(probabilities, _RARELY)
     return {
         "macro_f1": float(f1_score(labels, answers, average="macro")),
         "accuracy": float((answers == labels).mean()),
         "auc": float(roc_auc_score(labels, probabilities)),
         "average_precision": float(average_precision_score(labels, probabilities)),
         "calibration_error": calibration_error(probabilities, labels),
+        "calibration_chance": chance.mean,
+        "calibration_most": chance.most,
     }
-
-
-def calibration_bins(probabilities: Array) -> Iterator[Array]:
-    """Yield the rows in each of CALIBRATION_BINS bins of equal width, where there are any."""
-    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    for index in range(CALIBRATION_BINS):
-        rows = np.flatnonzero(bins == index)
-        if len(rows):
-            yield rows
-
-
-def calibration_error(probabilities: Array, labels: Array) -> float:
-    """Return the expected calibration error over bins of equal width.
-
-    Source: M. P. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015.
-    """
-    error = sum(
-        len(rows) * abs(probabilities[rows].mean() - labels[rows].mean())
-        for rows in calibration_bins(probabilities)
-    )
-    return float(error / len(labels))
 
 
 def contrast_pairs(messages: Sequence[Message]) -> list[list[int]]:

@@ -66,16 +66,25 @@ def quality_table(languages: Mapping[str, Any]) -> str:
 
 
 def pairs_table(languages: Mapping[str, Any]) -> str:
-    """Return the contrast pairs that are right, and the calibration error of every output."""
+    """Return the contrast pairs that are right, and the calibration error of every output.
+
+    In brackets what the error would rarely exceed by chance; older manifests do not hold it.
+    """
     rows = [
         [
             LANGUAGE_NAMES[language],
             percent(values["pairs_both_right"]),
-            *(number(_metric(values, output, "calibration_error")) for output in OUTPUTS),
+            *(_calibration(values, output) for output in OUTPUTS),
         ]
         for language, values in languages.items()
     ]
     return markdown_table(rows, ["", "pairs", *(f"calibration, {name}" for name in OUTPUT_NAMES.values())])
+
+
+def _calibration(values: Mapping[str, Any], output: str) -> str:
+    most = (values.get(output) or {}).get("calibration_most")
+    error = number(_metric(values, output, "calibration_error"))
+    return error if most is None else f"{error} ({number(most)})"
 
 
 def baselines_table(languages: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.metrics import CALIBRATION_BINS
+from training.evaluation.calibration import CALIBRATION_BINS, bins_of, chance_error
 from training.evaluation.resampling import SEED, Estimate, Measure, Resampling
 from training.feedback.shares import share
 from training.feedback.verdicts import Verdicts
 
 Array = npt.NDArray[Any]
-
-_DRAWS: Final = 20_000
-
-
-@dataclass(frozen=True)
-class Chance:
-    """The calibration error that so many verdicts show by chance, were the probabilities right.
-
-    Attributes:
-        mean: On average.
-        most: What it exceeds only rarely.
-    """
-
-    mean: float
-    most: float
-
-    def to_dict(self) -> dict[str, float]:
-        """Return it as JSON-ready data."""
-        return asdict(self)
 
 
 def calibrated_part(verdicts: Verdicts) -> Verdicts:
@@ -86,33 +66,10 @@ def calibration_gap(verdicts: Verdicts) -> float:
     return float(_error(_columns(verdicts.expected, verdicts.should).sum(0)))
 
 
-def chance_error(expected: Array, rarely: float, seed: int = SEED) -> Chance:
-    """Return the calibration error to expect by chance of probabilities that are right.
-
-    With few verdicts the error is well above 0 even then, so it means something only beside this.
-    Source: J. Bröcker and L. A. Smith, "Increasing the reliability of reliability diagrams", 2007
-    (consistency resampling); the sum of the verdicts in a bin is drawn from its normal approximation.
-
-    Args:
-        expected: The probabilities, shape (decisions,).
-        rarely: How often ``most`` is exceeded (0..1).
-        seed: Seed of the draws.
-    """
-    variances = np.bincount(_bins(expected), expected * (1 - expected), CALIBRATION_BINS)
-    drawn = np.random.default_rng(seed).standard_normal((_DRAWS, CALIBRATION_BINS)) * np.sqrt(variances)
-    errors = abs(drawn).sum(1) / len(expected)
-    return Chance(float(errors.mean()), float(np.quantile(errors, 1 - rarely)))
-
-
-def _bins(probabilities: Array) -> Array:
-    bins: Array = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    return bins
-
-
 def _columns(expected: Array, should: Array) -> Array:
     """Return what the measures sum up: ones, squared errors, and the error in the column of its bin."""
     in_bins = np.zeros((len(should), CALIBRATION_BINS))
-    in_bins[np.arange(len(should)), _bins(expected)] = expected - should
+    in_bins[np.arange(len(should)), bins_of(expected)] = expected - should
     return np.column_stack([np.ones(len(should)), (expected - should) ** 2, in_bins])
 
 

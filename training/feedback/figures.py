@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from training.drawing import ALL, GREY, legend_below, new_figure, new_panels, percent_axes, plain_axes
-from training.evaluation.metrics import calibration_bins
+from training.evaluation.calibration import calibration_bins
 from training.evaluation.tables import LANGUAGE_NAMES
 from training.feedback.calibration import calibrated_part
 from training.feedback.periods import WEEK

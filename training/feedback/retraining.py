@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from escalate.policy import LANGUAGES
 from training.drawing import ALL
+from training.evaluation.calibration import chance_error
 from training.evaluation.tables import LANGUAGE_NAMES
 from training.feedback.agreement import LEFT, SIDES, agreement, judged
-from training.feedback.calibration import calibrated_part, calibration_gap, chance_error
+from training.feedback.calibration import calibrated_part, calibration_gap
 from training.feedback.shares import difference
 from training.feedback.verdicts import Verdicts
 

@@ -1,8 +1,7 @@
-"""Fine-tuning: a teacher that starts from a linear probe, and a shallow student that learns from it.
+"""Fine-tuning of a network whose heads start as linear probes.
 
 The probe is the heads' start, so that the first steps do not disturb what the base knows (A. Kumar
-et al., "Fine-tuning can distort pretrained features", 2022). The student learns from soft labels
-(G. Hinton et al., "Distilling the knowledge in a neural network", 2015).
+et al., "Fine-tuning can distort pretrained features", 2022).
 """
 
 from __future__ import annotations

@@ -6,31 +6,21 @@ import copy
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import torch
 from rich.console import Console
-from safetensors.torch import load_file, save_file
 
 from escalate.policy import LANGUAGES
 from escalate.text import NORMALISER_VERSION
 from training.corpus.checks import refuse_leaks
 from training.corpus.messages import Message, corpus_hash, read_split
 from training.errors import RecipeError, RunError
-from training.files import whole_file, write_whole
-from training.fitting.examples import (
-    Examples,
-    Targets,
-    examples_of,
-    glued,
-    join,
-    pairs_of,
-    variants_of,
-)
-from training.fitting.fine_tuning import fine_tune, run, start_heads_from_probe, targets_of
+from training.files import write_whole
+from training.fitting.distillation import STUDENT, distil, thin_out
+from training.fitting.examples import examples_of, glued, join, pairs_of, variants_of
+from training.fitting.fine_tuning import fine_tune, start_heads_from_probe
 from training.fitting.losses import LossWeights, positive_weights
 from training.fitting.recipe import Recipe, build_recipe
 from training.git import git_commit
@@ -44,10 +34,10 @@ from training.network.base_encoder import (
 )
 from training.network.early_exit import EarlyExit, Network
 from training.network.model import EscalationModel, average, interpolate, keep_layers
+from training.network.weights import load_weights, save_weights
 
 RECORD: Final = "run.json"
 _START: Final = "start"
-_STUDENT: Final = "student"
 
 _console = Console(stderr=True)
 
@@ -86,7 +76,7 @@ def read_served(recipe: Recipe, folder: Path) -> tuple[Network, BaseEncoder]:
     """
     if not recipe.exit_margin:
         return _read_teachers(recipe, folder)
-    student, _ = _read(recipe, folder, _STUDENT, student_layers(recipe))
+    student, _ = _read(recipe, folder, STUDENT, student_layers(recipe))
     teacher, base = _read_teachers(recipe, folder)
     return EarlyExit(teacher, student, recipe.shared_layers, recipe.exit_margin).eval(), base
 
@@ -260,55 +250,9 @@ def _student(
     teacher: EscalationModel,
     folder: Path,
 ) -> EscalationModel:
-    settings, seed = recipe.student, recipe.seeds[0]
-    file = folder / f"{_STUDENT}.safetensors"
-    # The student begins as a thinned-out teacher, heads included.
-    model = EscalationModel(keep_layers(teacher.encoder.cpu(), student_layers(recipe)))
-    if file.is_file():
-        load_weights(model, file)
-        return model.eval()
-    model.outputs.load_state_dict(teacher.outputs.state_dict())
-    model.language.load_state_dict(teacher.language.state_dict())
-    shared = recipe.shared_layers
+    settings, seed, shared = recipe.student, recipe.seeds[0], recipe.shared_layers
     _console.print(f"[bold]Student[/bold] of {len(settings.layers)} layers on the teacher's lowest {shared}")
     extra = glued(messages, round(recipe.glued * len(messages) * settings.copies), seed)
     examples = join(variants_of(messages, settings.copies, seed), extra)
-    targets = _targets(examples, recipe, base, teacher, folder / "targets.npz")
-    weights = LossWeights(
-        positive=(1.0, 1.0, 1.0), labels=recipe.label_weight, embedding=recipe.embedding_weight
-    )
-    learned = replace(examples, targets=targets)
-    checkpoints = folder / _STUDENT
-    fine_tune(model, base.tokenizer, learned, settings, weights, checkpoints, seed, frozen_layers=shared)
-    save_weights(model, file)
-    return model.eval()
-
-
-def _targets(
-    examples: Examples, recipe: Recipe, base: BaseEncoder, teacher: EscalationModel, file: Path
-) -> Targets:
-    if file.is_file():
-        with np.load(file) as stored:
-            return Targets(stored["outputs"], stored["language"], stored["embedding"])
-    limit = recipe.teacher.max_tokens
-    targets = targets_of(run(teacher, base.tokenizer, examples.texts, limit, half_precision=True))
-    with whole_file(file) as temporary, temporary.open("wb") as stream:
-        np.savez(
-            stream,
-            outputs=targets.outputs,
-            language=targets.language,
-            embedding=targets.embedding,
-        )
-    return targets
-
-
-def save_weights(model: EscalationModel, file: Path) -> None:
-    """Write the weights of a network; the file appears only when whole."""
-    with whole_file(file) as temporary:
-        save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, temporary)
-
-
-def load_weights(model: EscalationModel, file: Path) -> None:
-    """Read weights that ``save_weights`` wrote into a network of the same shape."""
-    state: dict[str, torch.Tensor] = load_file(file)
-    model.load_state_dict(state)
+    start = thin_out(teacher, student_layers(recipe))
+    return distil(start, teacher, base.tokenizer, examples, recipe, shared, folder, seed)

@@ -59,7 +59,8 @@ def comparison_text(result: Result) -> str:
         "Macro-F1, and in brackets the area under the ROC curve, which no threshold moves.",
         *(f"### {name}\n\n{quality_table(values)}" for name, values in result.metrics.items()),
         "## Calibration",
-        "Pairs are contrast pairs that are right; the others are expected calibration errors.",
+        "Pairs are contrast pairs that are right; the others are expected calibration errors, in brackets "
+        "what right probabilities exceed in one of twenty test splits of this size.",
         *(f"### {name}\n\n{pairs_table(result.metrics[name])}" for name in (NEW, OLD)),
     ]
     if any(result.operations.values()):

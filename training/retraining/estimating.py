@@ -26,6 +26,7 @@ from training.fitting.fine_tuning import has_bf16, prepare, run, step_count, ste
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
+from training.network.early_exit import EarlyExit, Network, members
 from training.network.model import EscalationModel
 from training.retraining.learning import watched_loss
 
@@ -46,6 +47,7 @@ class Estimate:
         measurements: How often that is measured.
         reading: Seconds to read one message alone, as export and evaluation do.
         reading_among: Seconds to read one message among others, as a linear probe does.
+        distilling: Seconds in which a student follows its teacher.
     """
 
     steps: int
@@ -54,34 +56,46 @@ class Estimate:
     measurements: int
     reading: float
     reading_among: float
+    distilling: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds of the whole training."""
-        return self.steps * self.step + self.measurements * self.measurement
+        return self.steps * self.step + self.measurements * self.measurement + self.distilling
 
 
 def estimate(
-    model: EscalationModel,
+    network: Network,
     base: BaseEncoder,
     examples: Examples,
     watched: Sequence[Message],
     settings: StageSettings,
+    student: StageSettings,
 ) -> Estimate:
     """Time some steps on a copy of the network, and the reading of some messages.
 
     Args:
-        model: The network to start from; it is left as it is.
+        network: The network to start from; it is left as it is.
         base: Its encoder, for the tokenizer.
         examples: What is to be learned, at least one.
         watched: Messages that early stopping goes by, if any.
         settings: Settings of the training.
+        student: Settings of a student, where the network answers early.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    copied = copy.deepcopy(model).to(device)
+    copies = copy.deepcopy(network).to(device)
+    copied = members(copies)[0]
     weights = LossWeights(positive=(1.0,) * len(OUTPUTS))
     seconds = _timed_steps(copied, _typical_batches(base, examples, settings), settings, weights)
     steps = step_count(examples, settings)
+    reading_among = _timed_reading_among(copied, base, examples, settings)
+    distilling = 0.0
+    if isinstance(copies, EarlyExit):
+        batches = _typical_batches(base, examples, student)
+        step = float(
+            np.mean(_timed_steps(copies.student, batches, student, weights, copies.shared_layers)[1:])
+        )
+        distilling = len(examples) * reading_among + step_count(examples, student) * step
     return Estimate(
         steps=steps,
         # The first step also prepares memory.
@@ -90,7 +104,8 @@ def estimate(
         # Besides those in between, the losses before and after are measured.
         measurements=steps // steps_between(steps) + 2 if watched else 0,
         reading=_timed_reading(copied, base, examples, settings),
-        reading_among=_timed_reading_among(copied, base, examples, settings),
+        reading_among=reading_among,
+        distilling=distilling,
     )
 
 
@@ -99,10 +114,11 @@ def _timed_steps(
     batches: Sequence[dict[str, torch.Tensor]],
     settings: StageSettings,
     weights: LossWeights,
+    frozen_layers: int = 0,
 ) -> list[float]:
     """Return the seconds of a step on each batch; at a rate of 0 the weights stay as they are."""
     device = next(model.parameters()).device
-    optimiser = prepare(model.train(), settings)
+    optimiser = prepare(model.train(), settings, frozen_layers)
     for group in optimiser.param_groups:
         group["lr"] = 0.0
     seconds = []

@@ -17,11 +17,12 @@ from escalate.policy import OUTPUTS
 from training.bundle.bundling import Draft, Origin, draft_bundle, write_bundle
 from training.bundle.export import CORPUS_LICENCE, USER_LICENCE, moved_decisions, require_same_network
 from training.bundle.model_card import USER
-from training.bundle.parity import compare_forms
+from training.bundle.parity import compare_forms, compare_student
 from training.corpus.messages import Message, corpus_hash, is_project
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.baselines import MOST_LEARNED
 from training.fitting.recipe import Recipe
+from training.network.early_exit import EarlyExit, members
 from training.printing import say
 from training.retraining.mixing import at_most
 from training.retraining.plan import Plan
@@ -54,19 +55,21 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
     Raises:
         ExportError: There are too few labels to calibrate, or the forms of the network disagree.
     """
-    own, model, base = trained.own.splits, trained.model, trained.base
+    own, network, base = trained.own.splits, trained.network, trained.base
     say(_console, "Quantising and calibrating")
     draft = draft_bundle(
-        model, base, _serving(plan), own["train"], own["validation"],
+        network, base, _serving(plan), own["train"], own["validation"],
         trained.corpus["train"], trained.corpus["validation"],
     )  # fmt: skip
     random = Random(plan.seed)
     parity = _parity(trained, draft, random)
     say(_console, "Measuring on the own test split, beside simple models")
     metrics = {**_measure(trained, draft, version, random), "parity": parity}
+    if isinstance(network, EarlyExit):
+        metrics["student"] = compare_student(network, base, draft, own["test"])
     origin = Origin(
         commit=trained.record.commit,
-        recipe=plan.to_dict(model.encoder.config.num_hidden_layers, len(own["train"])),
+        recipe=plan.to_dict(members(network)[0].encoder.config.num_hidden_layers, len(own["train"])),
         data=_describe(trained, plan, draft),
         start=_identity(plan.start_bundle),
     )
@@ -77,7 +80,7 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
 def _parity(trained: Trained, draft: Draft, random: Random) -> dict[str, dict[str, Any]]:
     """Return how alike the forms of the network answer; decisions that quantising moves are only told."""
     test = trained.own.splits["test"]
-    parity = compare_forms(trained.model, trained.base, draft, at_most(test, _COMPARED, random))
+    parity = compare_forms(trained.network, trained.base, draft, at_most(test, _COMPARED, random))
     require_same_network(parity)
     counts = Counter(message.language for message in test)
     enough = {language: values for language, values in parity.items() if counts[language] >= _ENOUGH}

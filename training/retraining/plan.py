@@ -107,6 +107,12 @@ class Plan:
             dropout=_DROPOUT,
         )
 
+    @property
+    def student(self) -> StageSettings:
+        """The settings with which the student of a start that answers early follows its teacher."""
+        student = self.recipe.student
+        return replace(student, learning_rate=student.learning_rate * _SHARE_OF_RATE)
+
     def to_dict(self, layers: int, messages: int) -> dict[str, Any]:
         """Return, as JSON-ready data, how a network with so many layers learned so many own messages."""
         return {
@@ -116,6 +122,7 @@ class Plan:
             "offer_recall": self.recipe.offer_recall,
             "escalate_precision": self.recipe.escalate_precision,
             "training": asdict(self.settings(layers, messages)),
+            "student": asdict(self.student),
         }
 
 

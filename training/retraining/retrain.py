@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +15,16 @@ from escalate.policy import OUTPUTS
 from training.bundle.bundling import refuse_other_folder
 from training.corpus.messages import Message, read_split
 from training.errors import RunError
+from training.fitting.distillation import distil
 from training.fitting.examples import Examples, examples_of
 from training.fitting.fine_tuning import start_heads_from_probe
-from training.fitting.pipeline import load_weights, prepare_base, save_weights
+from training.fitting.pipeline import prepare_base
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
-from training.network.early_exit import members
+from training.network.early_exit import EarlyExit, Network, members
 from training.network.from_bundle import read_network
 from training.network.model import EscalationModel, keep_layers
+from training.network.weights import load_weights, save_weights
 from training.printing import say
 from training.retraining.announcing import announce_data, announce_time
 from training.retraining.estimating import estimate
@@ -43,14 +46,14 @@ class Trained:
     """A finished training.
 
     Attributes:
-        model: The network.
+        network: The network to serve.
         base: Its encoder with the tokenizer.
         own: The own messages.
         corpus: Messages of the corpus by split, those of own validation and test texts left out.
         record: What the run was started with.
     """
 
-    model: EscalationModel
+    network: Network
     base: BaseEncoder
     own: OwnCorpus
     corpus: Mapping[str, list[Message]]
@@ -80,12 +83,13 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
     passes = plan.passes(len(own.splits["train"]))
     announce_data(own, plan.own_share, passes, _console)
     messages = [*own.splits["train"], *corpus["train"]]
-    model, base = _network(plan, messages, folder)
+    examples = mix(own.splits["train"], corpus["train"], plan.own_share, passes, plan.seed)
+    network, base = _network(plan, messages, folder)
+    model = members(network)[0]
     if not (folder / _NETWORK).is_file():
-        examples = mix(own.splits["train"], corpus["train"], plan.own_share, passes, plan.seed)
         watched = choose_watched(own.splits["validation"], plan.seed)
         settings = plan.settings(model.encoder.config.num_hidden_layers, len(own.splits["train"]))
-        expected = estimate(model, base, examples, watched, settings)
+        expected = estimate(network, base, examples, watched, settings, plan.student)
         # Each message is read quantised; those of the test split also by the other forms and models.
         read = len(own.splits["validation"]) + len(corpus["validation"]) + 6 * len(own.splits["test"])
         has_heads = plan.start_bundle is not None or (folder / _START).is_file()
@@ -94,9 +98,11 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
             model = _with_heads(model, base, plan, messages, folder)
         _train(model, base, examples, watched, settings, folder, plan.seed)
         # The trainer leaves a network behind that computes in bf16.
-        model, base = _network(plan, messages, folder)
+        network, base = _network(plan, messages, folder)
+        model = members(network)[0]
     load_weights(model, folder / _NETWORK)
-    return Trained(model.eval(), base, own, corpus, record)
+    _follow(network, base, plan, examples, folder)
+    return Trained(network.eval(), base, own, corpus, record)
 
 
 def _refuse_out(plan: Plan, folder: Path, out: Path) -> None:
@@ -153,13 +159,34 @@ def _corpus(plan: Plan, own: OwnCorpus) -> dict[str, list[Message]]:
     }
 
 
-def _network(plan: Plan, messages: Sequence[Message], folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+def _network(plan: Plan, messages: Sequence[Message], folder: Path) -> tuple[Network, BaseEncoder]:
     """Return the network to start from and its encoder; on the base encoder the heads know nothing yet."""
     if plan.start_bundle is not None:
-        network, base = read_network(plan.start_bundle)
-        return members(network)[0], base
+        return read_network(plan.start_bundle)
     base = prepare_base(messages, plan.recipe, folder / "base")
     return EscalationModel(keep_layers(base.model, list(plan.recipe.teacher.layers))), base
+
+
+def _follow(network: Network, base: BaseEncoder, plan: Plan, examples: Examples, folder: Path) -> None:
+    """Let a student that answers early follow its retrained teacher, whose layers it shares."""
+    if not isinstance(network, EarlyExit):
+        return
+    say(_console, "The student that answers early follows")
+    recipe = replace(plan.recipe, student=plan.student)
+    shared = network.shared_layers
+    with _resumable(folder):
+        distil(network.student, network.teacher, base.tokenizer, examples, recipe, shared, folder, plan.seed)
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Say what to do after an interruption."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunError(
+            f"interrupted; the same command goes on from the last checkpoint in {folder}"
+        ) from None
 
 
 def _with_heads(
@@ -184,12 +211,8 @@ def _train(
     folder: Path,
     seed: int,
 ) -> None:
-    try:
+    with _resumable(folder):
         better = learn(model, base, examples, watched, settings, folder / "training", seed)
-    except KeyboardInterrupt:
-        raise RunError(
-            f"interrupted; the same command goes on from the last checkpoint in {folder}"
-        ) from None
     if not better:
         say(
             _console,

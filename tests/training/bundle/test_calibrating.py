@@ -20,7 +20,7 @@ from training.bundle.calibrating import (
     rows_to_fit,
 )
 from training.errors import ExportError
-from training.evaluation.metrics import calibration_error
+from training.evaluation.calibration import calibration_error
 from training.network.model import EscalationModel
 
 _TINY = BertConfig(

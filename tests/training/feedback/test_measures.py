@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.making import make_message
-from training.evaluation.metrics import calibration_error
-from training.feedback.calibration import chance_error, measure_calibration, measure_errors
+from training.evaluation.calibration import calibration_error, chance_error
+from training.feedback.calibration import measure_calibration, measure_errors
 from training.feedback.inputs import stability_index, told_apart
 from training.feedback.periods import MONTH, WEEK, periods, recent, unit_of
 from training.feedback.shares import difference, share

@@ -50,6 +50,14 @@ def test_three_forms_of_the_network_agree(tiny_bundle: Path) -> None:
         assert values["difference_p99"] < 0.1
 
 
+def test_the_student_answers_early_as_the_whole_network_would(tiny_bundle: Path) -> None:
+    student = json.loads((tiny_bundle / MANIFEST).read_text(encoding="utf-8"))["metrics"]["student"]
+    assert student.keys() == {"he", "ar", "cs", "en"}
+    for values in student.values():
+        assert values["early"] > 0.1
+        assert values["same_decisions"] > 0.9
+
+
 def test_a_finished_run_is_not_trained_again(tiny_run: Path, tiny_corpus: Path, tiny_recipe: Recipe) -> None:
     before = (tiny_run / "student.safetensors").stat().st_mtime_ns
     train(tiny_corpus, tiny_recipe, tiny_run)

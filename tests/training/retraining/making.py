@@ -53,7 +53,8 @@ def make_tickets(count: int, words: Words, seed: int = 1) -> list[Ticket]:
         start, needs = words[language]
         labels = {output: int(random.random() < 0.3) for output in needs}
         said = [start, *(word for output, word in needs.items() if labels[output])]
-        noise = ["".join(random.choices("bcdfgklmnprstvz", k=5)) for _ in range(2)]
+        # As many words whatever the labels, so that the length tells nothing.
+        noise = ["".join(random.choices("bcdfgklmnprstvz", k=5)) for _ in range(6 - len(said))]
         tickets.append(Ticket(" ".join([*said, *noise]), language, labels))
     return tickets
 

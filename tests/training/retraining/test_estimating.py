@@ -29,12 +29,14 @@ def test_an_estimate_counts_and_leaves_the_network_as_it_was(
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     train = read_split(tiny_corpus, "train")
     settings = replace(tiny_recipe.teacher, batch_size=8)
-    expected = estimate(model, base, mix(train[:100], train[100:], 0.5, 2, 1), train[:50], settings)
+    expected = estimate(
+        model, base, mix(train[:100], train[100:], 0.5, 2, 1), train[:50], settings, tiny_recipe.student
+    )
     assert expected.steps == 50
     assert expected.measurements == 12
     assert min(expected.step, expected.measurement, expected.reading) > 0
     assert expected.seconds == expected.steps * expected.step + 12 * expected.measurement
-    alone = estimate(model, base, mix(train[:100], train[100:], 0.5, 2, 1), [], settings)
+    alone = estimate(model, base, mix(train[:100], train[100:], 0.5, 2, 1), [], settings, tiny_recipe.student)
     assert (alone.steps, alone.measurements, alone.measurement) == (50, 0, 0)
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)

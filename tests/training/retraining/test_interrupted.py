@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from typer.testing import Result
 
 from escalate import Classifier
+from escalate.bundle import MANIFEST
 from tests.training.retraining.making import COLUMNS, SHIFTED, make_tickets, run, write_csv
 from training.fitting import fine_tuning
 from training.fitting.losses import LossWeights, loss_of
@@ -44,7 +46,7 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     fewest: int,
 ) -> None:
-    """With and without early stopping by the 30 validation messages."""
+    """With and without early stopping by the 30 validation messages; the student is not counted."""
     monkeypatch.setattr(learning, "FEWEST_TO_WATCH", fewest)
     tickets = make_tickets(300, SHIFTED)
     data = write_csv(workplace / "tickets.csv", tickets)
@@ -53,7 +55,7 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
 
     def counting(logits: Logits, batch: dict[str, torch.Tensor], weights: LossWeights) -> torch.Tensor:
         nonlocal learned
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and "target_outputs" not in batch:
             learned += 1
             if learned == cut_at:
                 raise KeyboardInterrupt
@@ -93,3 +95,40 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
     assert changed.exit_code == 1
     assert "other data" in changed.output
     assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before
+
+
+def test_a_run_that_is_cut_while_its_student_learns_trains_no_teacher_again(
+    workplace: Path,
+    tiny_bundle: Path,
+    tiny_corpus: Path,
+    recipe_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = write_csv(workplace / "tickets.csv", make_tickets(120, SHIFTED))
+    learned = {"teacher": 0, "student": 0}
+    cutting = True
+
+    def counting(logits: Logits, batch: dict[str, torch.Tensor], weights: LossWeights) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            who = "student" if "target_outputs" in batch else "teacher"
+            learned[who] += 1
+            if cutting and learned["student"] == 2:
+                raise KeyboardInterrupt
+        return loss_of(logits, batch, weights)
+
+    monkeypatch.setattr(fine_tuning, "loss_of", counting)
+    given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, "--epochs", "1")
+    command = ("train", "--data", data, "--out", "models/mine", *given, *COLUMNS)
+    cut = run(*command)
+    assert cut.exit_code == 1
+    assert "interrupted; the same command goes on" in cut.output
+    taught = learned["teacher"]
+    assert taught > 0
+
+    cutting = False
+    done = run(*command)
+    assert done.exit_code == 0, done.output
+    assert learned["teacher"] == taught
+    assert learned["student"] > 2
+    manifest = json.loads((workplace / "models" / "mine" / MANIFEST).read_text(encoding="utf-8"))
+    assert manifest["metrics"]["student"].keys() == {"cs", "en"}
