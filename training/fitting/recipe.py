@@ -134,16 +134,16 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
         "seeds must be different numbers, at least one": not recipe.seeds
         or len(set(recipe.seeds)) < len(recipe.seeds),
         "exit_margin must not be below 0": recipe.exit_margin < 0,
-        "shared_layers must be at least 1 and leave the teacher a layer": not 0
-        < recipe.shared_layers
-        < len(recipe.teacher.layers),
-        "[student] layers must be layers of the teacher": not set(recipe.student.layers)
-        <= set(range(len(recipe.teacher.layers))),
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
         "other_share must be above 0 and below 1": not 0 < recipe.other_share < 1,
     }
     for name in ("interpolation", "label_weight", "offer_recall", "escalate_precision"):
         wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
+    if recipe.exit_margin > 0:
+        layers = len(recipe.teacher.layers)
+        outside = not set(recipe.student.layers) <= set(range(layers))
+        wrong[f"[student] layers must be among the teacher's {layers}, counted from 0"] = outside
+        wrong["shared_layers must leave the teacher a layer"] = not 0 < recipe.shared_layers < layers
     for reason, holds in wrong.items():
         if holds:
             raise RecipeError(f"{where}: {reason}")

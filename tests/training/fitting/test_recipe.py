@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from training.errors import RecipeError
+from training.fitting.recipe import build_recipe, read_recipe
+
+
+def _data(**changes: Any) -> dict[str, Any]:
+    """Return the project's recipe as data, changed; ``teacher_layers`` are those of its teacher."""
+    data = asdict(read_recipe())
+    data["teacher"]["layers"] = changes.pop("teacher_layers", data["teacher"]["layers"])
+    for stage in ("teacher", "student"):
+        data[stage]["layers"] = list(data[stage]["layers"])
+    return {**data, "seeds": list(data["seeds"]), **changes}
+
+
+def test_the_recipe_is_read_as_it_was_written() -> None:
+    assert build_recipe(_data(), "it") == read_recipe()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"exit_margin": -1.0}, "exit_margin must not be below 0"),
+        ({"exit_margin": 2.0, "shared_layers": 12}, "shared_layers must leave the teacher a layer"),
+        ({"exit_margin": 2.0, "shared_layers": 0}, "shared_layers must leave the teacher a layer"),
+        ({"exit_margin": 2.0, "teacher_layers": range(6)}, "among the teacher's 6, counted from 0"),
+        ({"seeds": [1, 1]}, "seeds must be different numbers"),
+        ({"other_share": 1.0}, "other_share must be above 0 and below 1"),
+        ({"interpolation": 1.5}, "interpolation must be between 0 and 1"),
+        ({"served": "student"}, "has the unknown setting served"),
+        ({"exit_margin": "2"}, "exit_margin is '2'; it must be float"),
+    ],
+)
+def test_a_wrong_setting_is_named(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(RecipeError, match="it") as error:
+        build_recipe(_data(**changes), "it")
+    assert told in str(error.value)
+
+
+def test_without_an_early_exit_the_student_does_not_matter() -> None:
+    recipe = build_recipe(_data(exit_margin=0.0, teacher_layers=range(2), shared_layers=9), "it")
+    assert recipe.teacher.layers == (0, 1)
