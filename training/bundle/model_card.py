@@ -225,7 +225,8 @@ def _student(student: Mapping[str, Any] | None) -> str:
     return f"""
 ### The student beside the whole network
 
-Where the student is sure its answer is served, and the other layers are not computed. On the test split:
+Where the student is sure its answer is served, and the other layers are not computed. On the test split, in
+float32, of each message the first window:
 
 {table}
 """

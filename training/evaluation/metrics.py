@@ -31,19 +31,17 @@ def output_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
 
     Returns:
         ``macro_f1`` and ``accuracy`` at DECISION, ``auc``, ``average_precision``, all 0..1, and the
-        expected calibration error ``calibration_error`` with what it would be by chance on average,
-        ``calibration_chance``, and what that exceeds in one of twenty test splits, ``calibration_most``.
+        expected calibration error ``calibration_error`` with what that of right probabilities exceeds
+        in one of twenty test splits of the same size, ``calibration_most``.
     """
     answers = probabilities >= DECISION
-    chance = chance_error(probabilities, _RARELY)
     return {
         "macro_f1": float(f1_score(labels, answers, average="macro")),
         "accuracy": float((answers == labels).mean()),
         "auc": float(roc_auc_score(labels, probabilities)),
         "average_precision": float(average_precision_score(labels, probabilities)),
         "calibration_error": calibration_error(probabilities, labels),
-        "calibration_chance": chance.mean,
-        "calibration_most": chance.most,
+        "calibration_most": chance_error(probabilities, _RARELY).most,
     }
 
 

@@ -6,6 +6,7 @@ Source: G. Hinton et al., "Distilling the knowledge in a neural network", 2015.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,8 @@ from training.network.model import EscalationModel, keep_layers
 from training.network.weights import load_weights, save_weights
 
 STUDENT: Final = "student"
-"""Name of the student's files in a run folder."""
+STUDENT_FILE: Final = f"{STUDENT}.safetensors"
+"""Name of the student in a run folder."""
 
 
 def thin_out(teacher: EscalationModel, layers: Sequence[int]) -> EscalationModel:
@@ -43,8 +45,8 @@ def distil(
     shared_layers: int,
     folder: Path,
     seed: int,
-) -> EscalationModel:
-    """Train a student in place and return it; an interrupted training goes on, a finished one is read.
+) -> None:
+    """Train a student in place and write it; an interrupted training goes on.
 
     Args:
         student: The network to start from, with the embeddings and the shared layers of the teacher, which
@@ -57,10 +59,6 @@ def distil(
         folder: The run folder.
         seed: Seed of the order and of dropout.
     """
-    file = folder / f"{STUDENT}.safetensors"
-    if file.is_file():
-        load_weights(student, file)
-        return student.eval()
     targets = _targets(teacher, tokenizer, examples, recipe.teacher.max_tokens, folder / "targets.npz")
     weights = LossWeights(
         positive=(1.0, 1.0, 1.0), labels=recipe.label_weight, embedding=recipe.embedding_weight
@@ -71,21 +69,23 @@ def distil(
     fine_tune(
         learner, tokenizer, learned, recipe.student, weights, checkpoints, seed, frozen_layers=shared_layers
     )
-    save_weights(learner, file)
-    load_weights(student, file)
-    return student.eval()
+    save_weights(learner, folder / STUDENT_FILE)
+    load_weights(student, folder / STUDENT_FILE)
 
 
 def _targets(
     teacher: EscalationModel, tokenizer: Tokenizer, examples: Examples, max_tokens: int, file: Path
 ) -> Targets:
+    texts = hashlib.sha256("\0".join(examples.texts).encode("utf-8", "surrogatepass")).hexdigest()
     if file.is_file():
         with np.load(file) as stored:
-            return Targets(stored["outputs"], stored["language"], stored["embedding"])
+            if str(stored["texts"]) == texts:
+                return Targets(stored["outputs"], stored["language"], stored["embedding"])
     targets = targets_of(run(teacher, tokenizer, examples.texts, max_tokens, half_precision=True))
     with whole_file(file) as temporary, temporary.open("wb") as stream:
         np.savez(
             stream,
+            texts=texts,
             outputs=targets.outputs,
             language=targets.language,
             embedding=targets.embedding,

@@ -18,7 +18,7 @@ from training.corpus.checks import refuse_leaks
 from training.corpus.messages import Message, corpus_hash, read_split
 from training.errors import RecipeError, RunError
 from training.files import write_whole
-from training.fitting.distillation import STUDENT, distil, thin_out
+from training.fitting.distillation import STUDENT, STUDENT_FILE, distil, thin_out
 from training.fitting.examples import examples_of, glued, join, pairs_of, variants_of
 from training.fitting.fine_tuning import fine_tune, start_heads_from_probe
 from training.fitting.losses import LossWeights, positive_weights
@@ -64,8 +64,7 @@ def train(corpus: Path, recipe: Recipe, folder: Path) -> Network:
     teacher = _mean([_teacher(messages, recipe, folder, seed) for seed in recipe.seeds])
     if not recipe.exit_margin:
         return teacher
-    student = _student(messages, recipe, base, teacher, folder)
-    return EarlyExit(teacher, student, recipe.shared_layers, recipe.exit_margin)
+    return _joined(recipe, teacher, _student(messages, recipe, base, teacher, folder))
 
 
 def read_served(recipe: Recipe, folder: Path) -> tuple[Network, BaseEncoder]:
@@ -78,7 +77,11 @@ def read_served(recipe: Recipe, folder: Path) -> tuple[Network, BaseEncoder]:
         return _read_teachers(recipe, folder)
     student, _ = _read(recipe, folder, STUDENT, student_layers(recipe))
     teacher, base = _read_teachers(recipe, folder)
-    return EarlyExit(teacher, student, recipe.shared_layers, recipe.exit_margin).eval(), base
+    return _joined(recipe, teacher, student), base
+
+
+def _joined(recipe: Recipe, teacher: EscalationModel, student: EscalationModel) -> Network:
+    return EarlyExit(teacher, student, recipe.shared_layers, recipe.exit_margin).eval()
 
 
 def student_layers(recipe: Recipe) -> list[int]:
@@ -250,9 +253,12 @@ def _student(
     teacher: EscalationModel,
     folder: Path,
 ) -> EscalationModel:
+    if (folder / STUDENT_FILE).is_file():
+        return _read(recipe, folder, STUDENT, student_layers(recipe))[0]
     settings, seed, shared = recipe.student, recipe.seeds[0], recipe.shared_layers
     _console.print(f"[bold]Student[/bold] of {len(settings.layers)} layers on the teacher's lowest {shared}")
     extra = glued(messages, round(recipe.glued * len(messages) * settings.copies), seed)
     examples = join(variants_of(messages, settings.copies, seed), extra)
-    start = thin_out(teacher, student_layers(recipe))
-    return distil(start, teacher, base.tokenizer, examples, recipe, shared, folder, seed)
+    student = thin_out(teacher, student_layers(recipe))
+    distil(student, teacher, base.tokenizer, examples, recipe, shared, folder, seed)
+    return student

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -53,8 +54,8 @@ class Recipe:
     Attributes:
         base: Hugging Face id or local folder of the base encoder.
         seeds: One teacher is trained for each, all from one start; the mean of their weights is served.
-        exit_margin: Where all logits of the student are so far from deciding otherwise, its answer is
-            served and the teacher's remaining layers are not computed; 0 for no student.
+        exit_margin: Distance in logits from which on a student is sure (``early_exit.is_sure``): its answer
+            is served then, and the other layers are not computed; 0 for no student.
         shared_layers: How many of the teacher's lowest layers the student reads with.
         vocabulary_words: Commonest words of each language whose pieces are kept.
         interpolation: Share of the fine-tuned weights when the teacher is drawn back towards its
@@ -133,7 +134,7 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
     wrong = {
         "seeds must be different numbers, at least one": not recipe.seeds
         or len(set(recipe.seeds)) < len(recipe.seeds),
-        "exit_margin must not be below 0": recipe.exit_margin < 0,
+        "exit_margin must be a number from 0 on": not 0 <= recipe.exit_margin < math.inf,
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
         "other_share must be above 0 and below 1": not 0 < recipe.other_share < 1,
     }
@@ -141,8 +142,8 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
         wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
     if recipe.exit_margin > 0:
         layers = len(recipe.teacher.layers)
-        outside = not set(recipe.student.layers) <= set(range(layers))
-        wrong[f"[student] layers must be among the teacher's {layers}, counted from 0"] = outside
+        outside = not set() < set(recipe.student.layers) <= set(range(layers))
+        wrong[f"[student] layers must be some of the teacher's {layers}, counted from 0"] = outside
         wrong["shared_layers must leave the teacher a layer"] = not 0 < recipe.shared_layers < layers
     for reason, holds in wrong.items():
         if holds:

@@ -32,6 +32,8 @@ class EarlyExit(nn.Module):
         student.encoder.embeddings = teacher.encoder.embeddings
         for i in range(shared_layers):
             student.encoder.encoder.layer[i] = teacher.encoder.encoder.layer[i]
+        # The mask that a layer gets must be one for its kind of attention.
+        student.encoder.set_attn_implementation(teacher.encoder.config._attn_implementation)
         self.teacher = teacher
         self.student = student
         self.shared_layers = shared_layers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -22,7 +22,7 @@ from training.corpus.messages import Message, corpus_hash, is_project
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.baselines import MOST_LEARNED
 from training.fitting.recipe import Recipe
-from training.network.early_exit import EarlyExit, members
+from training.network.early_exit import EarlyExit, Network, members
 from training.printing import say
 from training.retraining.mixing import at_most
 from training.retraining.plan import Plan
@@ -69,12 +69,23 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
         metrics["student"] = compare_student(network, base, draft, own["test"])
     origin = Origin(
         commit=trained.record.commit,
-        recipe=plan.to_dict(members(network)[0].encoder.config.num_hidden_layers, len(own["train"])),
+        recipe=_recipe(plan, network, len(own["train"])),
         data=_describe(trained, plan, draft),
         start=_identity(plan.start_bundle),
     )
     write_bundle(draft, folder, version, base, origin, metrics)
     return folder
+
+
+def _recipe(plan: Plan, network: Network, messages: int) -> dict[str, Any]:
+    """Return how a network learned so many own messages, and its student followed where it has one."""
+    recipe = plan.to_dict(members(network)[0].encoder.config.num_hidden_layers, messages)
+    if isinstance(network, EarlyExit):
+        layers = range(network.shared_layers, network.student.encoder.config.num_hidden_layers)
+        student = replace(plan.student, layers=tuple(layers), copies=plan.passes(messages))
+        recipe["student"] = asdict(student)
+        recipe |= {"exit_margin": network.margin, "shared_layers": network.shared_layers}
+    return recipe
 
 
 def _parity(trained: Trained, draft: Draft, random: Random) -> dict[str, dict[str, Any]]:

@@ -122,7 +122,6 @@ class Plan:
             "offer_recall": self.recipe.offer_recall,
             "escalate_precision": self.recipe.escalate_precision,
             "training": asdict(self.settings(layers, messages)),
-            "student": asdict(self.student),
         }
 
 

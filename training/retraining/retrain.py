@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import torch
 from rich.console import Console
 
 from escalate.bundle import released_bundle
@@ -15,7 +17,7 @@ from escalate.policy import OUTPUTS
 from training.bundle.bundling import refuse_other_folder
 from training.corpus.messages import Message, read_split
 from training.errors import RunError
-from training.fitting.distillation import distil
+from training.fitting.distillation import STUDENT_FILE, distil
 from training.fitting.examples import Examples, examples_of
 from training.fitting.fine_tuning import start_heads_from_probe
 from training.fitting.pipeline import prepare_base
@@ -100,8 +102,10 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
         # The trainer leaves a network behind that computes in bf16.
         network, base = _network(plan, messages, folder)
         model = members(network)[0]
+    before = copy.deepcopy(model.state_dict())
     load_weights(model, folder / _NETWORK)
-    _follow(network, base, plan, examples, folder)
+    if any(not torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items()):
+        _follow(network, base, plan, examples, folder)
     return Trained(network.eval(), base, own, corpus, record)
 
 
@@ -170,6 +174,9 @@ def _network(plan: Plan, messages: Sequence[Message], folder: Path) -> tuple[Net
 def _follow(network: Network, base: BaseEncoder, plan: Plan, examples: Examples, folder: Path) -> None:
     """Let a student that answers early follow its retrained teacher, whose layers it shares."""
     if not isinstance(network, EarlyExit):
+        return
+    if (folder / STUDENT_FILE).is_file():
+        load_weights(network.student, folder / STUDENT_FILE)
         return
     say(_console, "The student that answers early follows")
     recipe = replace(plan.recipe, student=plan.student)

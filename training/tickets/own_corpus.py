@@ -43,7 +43,11 @@ class OwnCorpus:
 
 
 def write_own_corpus(tickets: Tickets, split: Split, folder: Path) -> OwnCorpus:
-    """Write split tickets as a corpus; the folder appears only when whole."""
+    """Write split tickets as a corpus; the folder appears only when whole.
+
+    Returns:
+        What ``read_own_corpus`` returns: an interrupted run finds its messages in the same order again.
+    """
     parts = {name: list(getattr(split, name)) for name in SPLITS}
     origin: dict[str, Any] = {
         "method": split.method,
@@ -57,7 +61,7 @@ def write_own_corpus(tickets: Tickets, split: Split, folder: Path) -> OwnCorpus:
                 if own:
                     write_messages(temporary / name / f"{language}.jsonl", own)
         write_whole(temporary / _ORIGIN, json.dumps(origin, indent=2) + "\n")
-    return OwnCorpus(folder, parts, **origin)
+    return read_own_corpus(folder)
 
 
 def read_own_corpus(folder: Path) -> OwnCorpus:

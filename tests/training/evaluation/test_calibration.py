@@ -12,7 +12,6 @@ def test_right_probabilities_seldom_exceed_what_chance_allows() -> None:
         probabilities = random.beta(0.5, 0.5, size=400)
         metrics = output_metrics(probabilities, (random.random(400) < probabilities).astype(float))
         above.append(metrics["calibration_error"] > metrics["calibration_most"])
-        assert metrics["calibration_chance"] < metrics["calibration_most"]
     assert 0 < np.mean(above) < 0.12
 
 

@@ -10,11 +10,10 @@ from training.fitting.recipe import build_recipe, read_recipe
 
 
 def _data(**changes: Any) -> dict[str, Any]:
-    """Return the project's recipe as data, changed; ``teacher_layers`` are those of its teacher."""
+    """Return the project's recipe as data, changed; ``teacher_layers`` are its teacher's."""
     data = asdict(read_recipe())
-    data["teacher"]["layers"] = changes.pop("teacher_layers", data["teacher"]["layers"])
     for stage in ("teacher", "student"):
-        data[stage]["layers"] = list(data[stage]["layers"])
+        data[stage]["layers"] = list(changes.pop(f"{stage}_layers", data[stage]["layers"]))
     return {**data, "seeds": list(data["seeds"]), **changes}
 
 
@@ -25,10 +24,12 @@ def test_the_recipe_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"exit_margin": -1.0}, "exit_margin must not be below 0"),
+        ({"exit_margin": -1.0}, "exit_margin must be a number from 0 on"),
+        ({"exit_margin": float("nan")}, "exit_margin must be a number from 0 on"),
         ({"exit_margin": 2.0, "shared_layers": 12}, "shared_layers must leave the teacher a layer"),
         ({"exit_margin": 2.0, "shared_layers": 0}, "shared_layers must leave the teacher a layer"),
-        ({"exit_margin": 2.0, "teacher_layers": range(6)}, "among the teacher's 6, counted from 0"),
+        ({"exit_margin": 2.0, "teacher_layers": range(6)}, "some of the teacher's 6, counted from 0"),
+        ({"exit_margin": 2.0, "student_layers": []}, "some of the teacher's 12, counted from 0"),
         ({"seeds": [1, 1]}, "seeds must be different numbers"),
         ({"other_share": 1.0}, "other_share must be above 0 and below 1"),
         ({"interpolation": 1.5}, "interpolation must be between 0 and 1"),

@@ -120,15 +120,18 @@ def test_the_quantised_graph_exits_early_too(network: EarlyExit, rows: list[list
         np.testing.assert_allclose(found, _read(network, row).outputs.numpy(), atol=0.5)
 
 
+@pytest.mark.parametrize("quantised", [False, True])
 def test_it_is_read_back_as_it_was_written(
-    network: EarlyExit, rows: list[list[int]], tiny_bundle: Path
+    network: EarlyExit, rows: list[list[int]], tiny_bundle: Path, quantised: bool
 ) -> None:
-    bundle = replace(load_bundle(tiny_bundle), model=build_onnx(network, quantised=False))
+    bundle = replace(load_bundle(tiny_bundle), model=build_onnx(network, quantised=quantised))
     read, _ = read_network(bundle)
     assert isinstance(read, EarlyExit)
     assert read.shared_layers == network.shared_layers
     assert read.margin == pytest.approx(network.margin)
+    atol = 0.1 if quantised else 1e-4
     for row in rows:
-        torch.testing.assert_close(
-            _read(read, row).outputs, _read(network, row).outputs, rtol=1e-4, atol=1e-4
-        )
+        for found, written in ((read.student, network.student), (read.teacher, network.teacher)):
+            expected, got = _read(written, row), _read(found, row)
+            torch.testing.assert_close(got.outputs, expected.outputs, rtol=0, atol=atol)
+            torch.testing.assert_close(got.language, expected.language, rtol=0, atol=atol)

@@ -8,6 +8,7 @@ import torch
 from training.corpus.messages import read_split
 from training.fitting.recipe import Recipe
 from training.network.base_encoder import BaseEncoder
+from training.network.from_bundle import read_network
 from training.network.model import EscalationModel
 from training.retraining.estimating import Estimate, estimate
 from training.retraining.mixing import mix
@@ -38,5 +39,15 @@ def test_an_estimate_counts_and_leaves_the_network_as_it_was(
     assert expected.seconds == expected.steps * expected.step + 12 * expected.measurement
     alone = estimate(model, base, mix(train[:100], train[100:], 0.5, 2, 1), [], settings, tiny_recipe.student)
     assert (alone.steps, alone.measurements, alone.measurement) == (50, 0, 0)
+    assert alone.distilling == 0
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+
+
+def test_the_time_of_a_student_counts_too(tiny_bundle: Path, tiny_corpus: Path, tiny_recipe: Recipe) -> None:
+    network, base = read_network(tiny_bundle)
+    train = read_split(tiny_corpus, "train")
+    examples = mix(train[:100], train[100:], 0.5, 2, 1)
+    expected = estimate(network, base, examples, [], tiny_recipe.teacher, tiny_recipe.student)
+    assert expected.distilling > 0
+    assert expected.seconds == expected.steps * expected.step + expected.distilling

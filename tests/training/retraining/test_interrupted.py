@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import Result
@@ -124,11 +125,14 @@ def test_a_run_that_is_cut_while_its_student_learns_trains_no_teacher_again(
     assert "interrupted; the same command goes on" in cut.output
     taught = learned["teacher"]
     assert taught > 0
+    said = np.load(workplace / "runs" / "mine" / "targets.npz")["texts"]
 
     cutting = False
     done = run(*command)
     assert done.exit_code == 0, done.output
     assert learned["teacher"] == taught
     assert learned["student"] > 2
+    # The teacher's answers belong to the texts of the second start too.
+    assert np.load(workplace / "runs" / "mine" / "targets.npz")["texts"] == said
     manifest = json.loads((workplace / "models" / "mine" / MANIFEST).read_text(encoding="utf-8"))
     assert manifest["metrics"]["student"].keys() == {"cs", "en"}
