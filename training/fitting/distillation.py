@@ -6,7 +6,6 @@ Source: G. Hinton et al., "Distilling the knowledge in a neural network", 2015.
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 import numpy as np
 from tokenizers import Tokenizer
 
+from escalate.bundle import sha256
 from training.files import whole_file
 from training.fitting.examples import Examples, Targets
 from training.fitting.fine_tuning import fine_tune, run, targets_of
@@ -76,7 +76,7 @@ def distil(
 def _targets(
     teacher: EscalationModel, tokenizer: Tokenizer, examples: Examples, max_tokens: int, file: Path
 ) -> Targets:
-    texts = hashlib.sha256("\0".join(examples.texts).encode("utf-8", "surrogatepass")).hexdigest()
+    texts = sha256("\0".join(examples.texts).encode("utf-8", "surrogatepass"))
     if file.is_file():
         with np.load(file) as stored:
             if str(stored["texts"]) == texts:
