@@ -47,8 +47,8 @@ _SMALLEST_TOKEN: Final = 1e-6
 STUDENT: Final = "student."
 """What the names of a student's constants begin with."""
 
-_EARLY: Final = "early."
-_WHOLE: Final = "whole."
+_SURE: Final = "sure."
+_UNSURE: Final = "unsure."
 _RESULTS: Final = ("outputs", "language")
 
 
@@ -121,12 +121,10 @@ class _GraphBuilder:
         self.answer(STUDENT, model.student, read, results=STUDENT)
         outer = self.nodes, self.initializers
         self.nodes, self.initializers = [], []
-        self.answer("", model.teacher, self.layers("", model.teacher, hidden, first=shared), results=_WHOLE)
-        unsure = helper.make_graph(self.nodes, "whole", [], self.results(_WHOLE), self.initializers)
-        copies = [
-            helper.make_node("Identity", [f"{STUDENT}{name}"], [f"{_EARLY}{name}"]) for name in _RESULTS
-        ]
-        sure = helper.make_graph(copies, "early", [], self.results(_EARLY))
+        self.answer("", model.teacher, self.layers("", model.teacher, hidden, first=shared), results=_UNSURE)
+        unsure = helper.make_graph(self.nodes, "unsure", [], self.results(_UNSURE), self.initializers)
+        copies = [helper.make_node("Identity", [f"{STUDENT}{name}"], [f"{_SURE}{name}"]) for name in _RESULTS]
+        sure = helper.make_graph(copies, "sure", [], self.results(_SURE))
         self.nodes, self.initializers = outer
         condition = self.sure(model.margin)
         node = helper.make_node("If", [condition], list(_RESULTS), then_branch=sure, else_branch=unsure)

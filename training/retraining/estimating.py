@@ -91,11 +91,9 @@ def estimate(
     reading_among = _timed_reading_among(copied, base, examples, settings)
     distilling = 0.0
     if isinstance(copies, EarlyExit):
-        batches = _typical_batches(base, examples, student)
-        step = float(
-            np.mean(_timed_steps(copies.student, batches, student, weights, copies.shared_layers)[1:])
+        distilling = len(examples) * reading_among + _timed_distilling(
+            copies, base, examples, student, weights
         )
-        distilling = len(examples) * reading_among + step_count(examples, student) * step
     return Estimate(
         steps=steps,
         # The first step also prepares memory.
@@ -132,6 +130,15 @@ def _timed_steps(
         optimiser.zero_grad()
         seconds.append(time.perf_counter() - begin)
     return seconds
+
+
+def _timed_distilling(
+    network: EarlyExit, base: BaseEncoder, examples: Examples, student: StageSettings, weights: LossWeights
+) -> float:
+    """Return the seconds in which a student learns examples, its teacher's answers to them known."""
+    batches = _typical_batches(base, examples, student)
+    seconds = _timed_steps(network.student, batches, student, weights, network.shared_layers)
+    return step_count(examples, student) * float(np.mean(seconds[1:]))
 
 
 def _typical_batches(

@@ -101,11 +101,10 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
         _train(model, base, examples, watched, settings, folder, plan.seed)
         # The trainer leaves a network behind that computes in bf16.
         network, base = _network(plan, messages, folder)
-        model = members(network)[0]
-    before = copy.deepcopy(model.state_dict())
-    load_weights(model, folder / _NETWORK)
-    if any(not torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items()):
-        _follow(network, base, plan, examples, folder)
+    if isinstance(network, EarlyExit):
+        _load_with_student(network, base, plan, examples, folder)
+    else:
+        load_weights(network, folder / _NETWORK)
     return Trained(network.eval(), base, own, corpus, record)
 
 
@@ -171,9 +170,14 @@ def _network(plan: Plan, messages: Sequence[Message], folder: Path) -> tuple[Net
     return EscalationModel(keep_layers(base.model, list(plan.recipe.teacher.layers))), base
 
 
-def _follow(network: Network, base: BaseEncoder, plan: Plan, examples: Examples, folder: Path) -> None:
-    """Let a student that answers early follow its retrained teacher, whose layers it shares."""
-    if not isinstance(network, EarlyExit):
+def _load_with_student(
+    network: EarlyExit, base: BaseEncoder, plan: Plan, examples: Examples, folder: Path
+) -> None:
+    """Load the retrained teacher, and let the student, which shares its lowest layers, follow."""
+    before = copy.deepcopy(network.teacher.state_dict())
+    load_weights(network.teacher, folder / _NETWORK)
+    after = network.teacher.state_dict()
+    if all(torch.equal(tensor, before[name]) for name, tensor in after.items()):
         return
     if (folder / STUDENT_FILE).is_file():
         load_weights(network.student, folder / STUDENT_FILE)

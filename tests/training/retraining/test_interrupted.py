@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +17,31 @@ from training.fitting.losses import LossWeights, loss_of
 from training.network.model import Logits
 from training.retraining import export, learning
 
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def train(workplace: Path, tiny_bundle: Path, tiny_corpus: Path, recipe_file: Path) -> Command:
+    """The command that trains on the tickets in the workplace, from the tiny bundle on."""
+    given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, *COLUMNS)
+
+    def command(*options: str) -> Result:
+        return run("train", "--data", workplace / "tickets.csv", "--out", "models/mine", *given, *options)
+
+    return command
+
 
 def test_an_interrupted_command_ends_in_one_sentence(
-    workplace: Path,
-    tiny_bundle: Path,
-    tiny_corpus: Path,
-    recipe_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    workplace: Path, train: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here while the bundle is measured, after training."""
-    data = write_csv(workplace / "tickets.csv", make_tickets(60, SHIFTED))
+    write_csv(workplace / "tickets.csv", make_tickets(60, SHIFTED))
 
     def cut(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(export, "compare_forms", cut)
-    given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, "--epochs", "1")
-    result = run("train", "--data", data, "--out", "models/mine", *given, *COLUMNS)
+    result = train("--epochs", "1")
     assert result.exit_code == 1
     assert "interrupted; nothing is half-written, run the same command again" in result.output
     assert not (workplace / "models").exists()
@@ -40,12 +49,7 @@ def test_an_interrupted_command_ends_in_one_sentence(
 
 @pytest.mark.parametrize("fewest", [20, 200])
 def test_an_interrupted_run_goes_on_and_another_one_is_refused(
-    workplace: Path,
-    tiny_bundle: Path,
-    tiny_corpus: Path,
-    recipe_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    fewest: int,
+    workplace: Path, train: Command, monkeypatch: pytest.MonkeyPatch, fewest: int
 ) -> None:
     """With and without early stopping by the 30 validation messages; the student is not counted."""
     monkeypatch.setattr(learning, "FEWEST_TO_WATCH", fewest)
@@ -64,21 +68,17 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
 
     monkeypatch.setattr(fine_tuning, "loss_of", counting)
 
-    def train(*options: str) -> Result:
-        given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, "--version", "m")
-        return run("train", "--data", data, "--out", "models/mine", *given, *COLUMNS, *options)
-
-    cut = train("--epochs", "2")
+    cut = train("--version", "m", "--epochs", "2")
     assert cut.exit_code == 1
     assert "interrupted; the same command goes on" in cut.output
     assert not (workplace / "models").exists()
 
-    other = train("--epochs", "3")
+    other = train("--version", "m", "--epochs", "3")
     assert other.exit_code == 1
     assert "other --epochs" in other.output
 
     learned, cut_at = 0, None
-    done = train("--epochs", "2")
+    done = train("--version", "m", "--epochs", "2")
     assert done.exit_code == 0, done.output
     assert Classifier.load("models/mine").version == "m"
     # 240 own messages twice, as many of the corpus, 32 a step; what a checkpoint holds is not done again.
@@ -86,26 +86,22 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
 
     learned = 0
     before = (workplace / "models" / "mine" / "model.onnx").read_bytes()
-    again = train("--epochs", "2")
+    again = train("--version", "m", "--epochs", "2")
     assert again.exit_code == 0, again.output
     assert learned == 0
     assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before
 
     write_csv(data, tickets[1:])
-    changed = train("--epochs", "2")
+    changed = train("--version", "m", "--epochs", "2")
     assert changed.exit_code == 1
     assert "other data" in changed.output
     assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before
 
 
 def test_a_run_that_is_cut_while_its_student_learns_trains_no_teacher_again(
-    workplace: Path,
-    tiny_bundle: Path,
-    tiny_corpus: Path,
-    recipe_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    workplace: Path, train: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = write_csv(workplace / "tickets.csv", make_tickets(120, SHIFTED))
+    write_csv(workplace / "tickets.csv", make_tickets(120, SHIFTED))
     learned = {"teacher": 0, "student": 0}
     cutting = True
 
@@ -118,9 +114,7 @@ def test_a_run_that_is_cut_while_its_student_learns_trains_no_teacher_again(
         return loss_of(logits, batch, weights)
 
     monkeypatch.setattr(fine_tuning, "loss_of", counting)
-    given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, "--epochs", "1")
-    command = ("train", "--data", data, "--out", "models/mine", *given, *COLUMNS)
-    cut = run(*command)
+    cut = train("--epochs", "1")
     assert cut.exit_code == 1
     assert "interrupted; the same command goes on" in cut.output
     taught = learned["teacher"]
@@ -128,7 +122,7 @@ def test_a_run_that_is_cut_while_its_student_learns_trains_no_teacher_again(
     said = np.load(workplace / "runs" / "mine" / "targets.npz")["texts"]
 
     cutting = False
-    done = run(*command)
+    done = train("--epochs", "1")
     assert done.exit_code == 0, done.output
     assert learned["teacher"] == taught
     assert learned["student"] > 2
