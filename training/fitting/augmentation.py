@@ -13,6 +13,7 @@ from random import Random
 from typing import Final
 
 from training.fitting.courtesies import HELD_OUT, LEARNED, Courtesies
+from training.fitting.romanisation import romanise
 
 Change = Callable[[str, str, Random], str]
 
@@ -29,10 +30,17 @@ _TRAILING: Final = (".", "..", "...", "!", "")
 
 def strip_diacritics(text: str, language: str, random: Random) -> str:
     """Write Czech without diacritics, as on a foreign keyboard."""
-    if language != "cs":
-        return text
-    decomposed = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    return _without_diacritics(text) if language == "cs" else text
+
+
+def strip_foreign_diacritics(text: str, language: str, random: Random) -> str:
+    """Write other languages in Latin letters without diacritics, so that lacking them is no sign of Czech."""
+    return _without_diacritics(text) if language == "other" else text
+
+
+def _without_diacritics(text: str) -> str:
+    stripped = re.sub(r"([A-Za-z])[\u0300-\u036f]+", r"\1", unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFC", stripped)
 
 
 def strip_some_diacritics(text: str, language: str, random: Random) -> str:
@@ -182,13 +190,15 @@ HARMLESS: Final[Mapping[str, Change]] = {
 TYPO: Final = "typo"
 
 _TRAINING: Final[tuple[tuple[Change, float], ...]] = (
+    (greet(LEARNED), 0.35),
+    (sign(LEARNED), 0.35),
+    (romanise, 0.25),
     (strip_diacritics, 0.35),
     (strip_some_diacritics, 0.2),
+    (strip_foreign_diacritics, 0.3),
     (vary_arabic_spelling, 0.6),
     (slip_hebrew_finals, 0.3),
     (typo, 0.35),
-    (greet(LEARNED), 0.35),
-    (sign(LEARNED), 0.35),
 )
 
 

@@ -13,6 +13,7 @@ from training.fitting.augmentation import (
     augment,
     slip_hebrew_finals,
     strip_diacritics,
+    strip_foreign_diacritics,
     typo,
     vary_arabic_spelling,
     vary_numbers,
@@ -48,6 +49,9 @@ def test_examples() -> None:
     random = Random(1)
     assert strip_diacritics("Příliš žluťoučký kůň", "cs", random) == "Prilis zlutoucky kun"
     assert strip_diacritics("שָׁלוֹם", "he", random) == "שָׁלוֹם"
+    assert strip_foreign_diacritics("Ďakujem, môj balík", "other", random) == "Dakujem, moj balik"
+    assert strip_foreign_diacritics("мой, हिन्दी", "other", random) == "мой, हिन्दी"
+    assert strip_foreign_diacritics("Příliš", "cs", random) == "Příliš"
     assert slip_hebrew_finals("שלום", "he", random) == "שלומ"
     varied = {vary_arabic_spelling("أريد الشقة", "ar", Random(seed)) for seed in range(30)}
     assert varied == {"أريد الشقة", "اريد الشقة", "أريد الشقه", "اريد الشقه"}
