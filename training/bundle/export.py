@@ -18,9 +18,10 @@ from training.errors import ExportError, RunError
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.metrics import by_language
 from training.fitting.fine_tuning import run as read_with_torch
-from training.fitting.pipeline import read_record, read_served, read_start
-from training.fitting.recipe import Recipe
+from training.fitting.pipeline import read_record, read_served, read_start, read_teacher
+from training.network.base_encoder import BaseEncoder
 from training.network.early_exit import EarlyExit
+from training.network.model import EscalationModel
 
 CORPUS_LICENCE: Final = "CC BY 4.0"
 USER_LICENCE: Final = "the user's own"
@@ -64,10 +65,16 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
         raise ExportError("\n".join(moved))
     classifier = Classifier(draft.bundle(version))
     metrics: dict[str, Any] = evaluate(answer(classifier, splits["test"]))
+    window = record.recipe.window
     metrics["baselines"] = {
         **evaluate_baselines(splits["train"], splits["test"]),
-        FROZEN: _evaluate_start(record.recipe, run, splits["test"]),
+        FROZEN: _measured(*read_start(record.recipe, run), window, splits["test"]),
     }
+    if len(record.recipe.seeds) > 1:
+        metrics["seeds"] = {
+            str(seed): _measured(*read_teacher(record.recipe, run, seed), window, splits["test"])
+            for seed in record.recipe.seeds
+        }
     metrics["parity"] = parity
     if isinstance(model, EarlyExit):
         metrics["student"] = compare_student(model, base, draft, splits["test"])
@@ -76,12 +83,13 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
     return folder
 
 
-def _evaluate_start(recipe: Recipe, run: Path, test: Sequence[Message]) -> dict[str, Any]:
-    """Return the metrics per language of the network that fine-tuning started from."""
-    start, base = read_start(recipe, run)
+def _measured(
+    model: EscalationModel, base: BaseEncoder, window: int, test: Sequence[Message]
+) -> dict[str, Any]:
+    """Return the metrics per language of a network in torch, of each message's first window."""
     judged = [message for message in test if message.language in LANGUAGES]
     texts = [message.text for message in judged]
-    logits = read_with_torch(start, base.tokenizer, texts, recipe.window)
+    logits = read_with_torch(model, base.tokenizer, texts, window)
     return by_language(judged, logits.outputs.sigmoid().numpy(), labels_of(judged))
 
 

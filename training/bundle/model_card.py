@@ -16,6 +16,7 @@ from training.evaluation.tables import (
     pairs_table,
     percent,
     quality_table,
+    seeds_table,
 )
 
 PROJECT: Final = "project"
@@ -90,7 +91,7 @@ Macro-F1, {_beside(data)}:
 
 {baselines_table(metrics["languages"], metrics["baselines"])}
 
-{_border(metrics["operation"])}### Quantised against float32
+{_seed_by_seed(metrics.get("seeds"))}{_border(metrics["operation"])}### Quantised against float32
 
 The served model computes in 8-bit integers, but for a few channels. On the test split, against the same network in float32:
 
@@ -188,6 +189,19 @@ def _beside(data: Mapping[str, Any]) -> str:
     if "labels" not in data:
         return "trained on the same messages"
     return "the released model as it was, and simple models trained on own messages and the corpus"
+
+
+def _seed_by_seed(seeds: Mapping[str, Any] | None) -> str:
+    if not seeds:
+        return ""
+    return f"""### Seed by seed
+
+The teachers whose weights were averaged differ only in the order of their messages and in the chance of the
+variants. Each alone, in float32, at probability 0.5 before calibration:
+
+{seeds_table(seeds)}
+
+"""
 
 
 def _border(operation: Mapping[str, Any]) -> str:

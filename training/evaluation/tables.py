@@ -55,14 +55,32 @@ def isolated(text: str) -> str:
 
 def quality_table(languages: Mapping[str, Any]) -> str:
     """Return macro-F1 and, in brackets, the area under the ROC curve."""
-    rows = []
-    for language, values in languages.items():
-        cells = [
-            f"{number(_metric(values, output, 'macro_f1'))} ({number(_metric(values, output, 'auc'))})"
-            for output in OUTPUTS
-        ]
-        rows.append([LANGUAGE_NAMES[language], values["messages"], *cells])
+    rows = [
+        [LANGUAGE_NAMES[language], values["messages"], *_quality(values)]
+        for language, values in languages.items()
+    ]
     return markdown_table(rows, ["", "messages", *OUTPUT_NAMES.values()])
+
+
+def seeds_table(seeds: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return macro-F1 and, in brackets, the area under the ROC curve of the teacher of each seed.
+
+    Args:
+        seeds: Metrics per language, by seed.
+    """
+    rows = [
+        [LANGUAGE_NAMES[language], seed, *_quality(measured[language])]
+        for language in next(iter(seeds.values()))
+        for seed, measured in seeds.items()
+    ]
+    return markdown_table(rows, ["", "seed", *OUTPUT_NAMES.values()])
+
+
+def _quality(values: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{number(_metric(values, output, 'macro_f1'))} ({number(_metric(values, output, 'auc'))})"
+        for output in OUTPUTS
+    ]
 
 
 def pairs_table(languages: Mapping[str, Any]) -> str:

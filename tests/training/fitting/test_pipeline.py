@@ -11,6 +11,7 @@ import torch
 
 from escalate import Classifier
 from escalate.bundle import MANIFEST
+from training.bundle.bundling import MODEL_CARD
 from training.bundle.export import export
 from training.corpus.messages import (
     corpus_hash,
@@ -21,7 +22,7 @@ from training.corpus.messages import (
 from training.errors import CorpusError, ExportError, RunError
 from training.evaluation.answers import answer, evaluate
 from training.fitting.fine_tuning import run
-from training.fitting.pipeline import read_served, train
+from training.fitting.pipeline import read_served, read_teacher, train
 from training.fitting.recipe import Recipe
 
 
@@ -56,6 +57,27 @@ def test_the_student_answers_early_as_the_whole_network_would(tiny_bundle: Path)
     for values in student.values():
         assert values["early"] > 0.1
         assert values["same_decisions"] > 0.9
+
+
+def test_two_seeds_are_averaged_and_their_spread_is_on_the_card(
+    tiny_corpus: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    short = replace(tiny_recipe.teacher, copies=1)
+    recipe = replace(tiny_recipe, seeds=(1, 2), exit_margin=0.0, teacher=short)
+    mean = train(tiny_corpus, recipe, tmp_path / "run").state_dict()
+    first, second = (read_teacher(recipe, tmp_path / "run", seed)[0].state_dict() for seed in (1, 2))
+    assert not torch.equal(first["outputs.weight"], second["outputs.weight"])
+    for name, tensor in mean.items():
+        torch.testing.assert_close(tensor, (first[name] + second[name]) / 2)
+
+    bundle = export(tmp_path / "run", tiny_corpus, "two", tmp_path / "bundle")
+    seeds = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))["metrics"]["seeds"]
+    assert seeds.keys() == {"1", "2"}
+    assert seeds["1"] != seeds["2"]
+    auc = seeds["2"]["cs"]["complexity"]["auc"]
+    card = (bundle / MODEL_CARD).read_text(encoding="utf-8")
+    _, _, spread = card.partition("### Seed by seed")
+    assert f"({auc:.3f})" in next(line for line in spread.splitlines() if line.startswith("| Czech   | 2 "))
 
 
 def test_a_finished_run_is_not_trained_again(tiny_run: Path, tiny_corpus: Path, tiny_recipe: Recipe) -> None:
