@@ -68,11 +68,11 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
     window = record.recipe.window
     metrics["baselines"] = {
         **evaluate_baselines(splits["train"], splits["test"]),
-        FROZEN: _measured(*read_start(record.recipe, run), window, splits["test"]),
+        FROZEN: _evaluate_in_torch(*read_start(record.recipe, run), window, splits["test"]),
     }
     if len(record.recipe.seeds) > 1:
         metrics["seeds"] = {
-            str(seed): _measured(*read_teacher(record.recipe, run, seed), window, splits["test"])
+            str(seed): _evaluate_in_torch(*read_teacher(record.recipe, run, seed), window, splits["test"])
             for seed in record.recipe.seeds
         }
     metrics["parity"] = parity
@@ -83,7 +83,7 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
     return folder
 
 
-def _measured(
+def _evaluate_in_torch(
     model: EscalationModel, base: BaseEncoder, window: int, test: Sequence[Message]
 ) -> dict[str, Any]:
     """Return the metrics per language of a network in torch, of each message's first window."""

@@ -196,8 +196,8 @@ def _seed_by_seed(seeds: Mapping[str, Any] | None) -> str:
         return ""
     return f"""### Seed by seed
 
-The teachers whose weights were averaged differ only in the order of their messages and in the chance of the
-variants. Each alone, in float32, at probability 0.5 before calibration:
+The teachers whose weights were averaged differ in chance alone: in the order of the messages and in their
+variants. Each alone, in float32, of each message the first window, at probability 0.5 before calibration:
 
 {seeds_table(seeds)}
 

@@ -24,23 +24,26 @@ _KEYBOARDS: Final[Mapping[str, tuple[str, ...]]] = {
     "en": ("qwertyuiop", "asdfghjkl", "zxcvbnm"),
 }
 _ARABIC_SPELLINGS: Final = (("[أإآ]", "ا"), ("ة(?!\\w)", "ه"), ("ى(?!\\w)", "ي"), ("ي(?!\\w)", "ى"))
+# Unicode takes these letters for whole.
+_STROKES: Final = str.maketrans("łŁđĐøØıħĦ", "lLdDoOihH")
 _HEBREW_FINALS: Final = str.maketrans("םןץףך", "מנצפכ")
 _TRAILING: Final = (".", "..", "...", "!", "")
 
 
 def strip_diacritics(text: str, language: str, random: Random) -> str:
     """Write Czech without diacritics, as on a foreign keyboard."""
-    return _without_diacritics(text) if language == "cs" else text
+    return without_diacritics(text) if language == "cs" else text
 
 
 def strip_foreign_diacritics(text: str, language: str, random: Random) -> str:
     """Write other languages in Latin letters without diacritics, so that lacking them is no sign of Czech."""
-    return _without_diacritics(text) if language == "other" else text
+    return without_diacritics(text) if language == "other" else text
 
 
-def _without_diacritics(text: str) -> str:
-    stripped = re.sub(r"([A-Za-z])[\u0300-\u036f]+", r"\1", unicodedata.normalize("NFD", text))
-    return unicodedata.normalize("NFC", stripped)
+def without_diacritics(text: str) -> str:
+    """Return a text with plain Latin letters; other scripts keep their marks, which are part of them."""
+    decomposed = unicodedata.normalize("NFD", text.translate(_STROKES))
+    return unicodedata.normalize("NFC", re.sub(r"([A-Za-z])[\u0300-\u036f]+", r"\1", decomposed))
 
 
 def strip_some_diacritics(text: str, language: str, random: Random) -> str:

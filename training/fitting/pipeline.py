@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from training.corpus.checks import refuse_leaks
 from training.corpus.messages import Message, corpus_hash, read_split
 from training.errors import RecipeError, RunError
 from training.files import write_whole
+from training.fitting.augmentation import without_diacritics
 from training.fitting.distillation import STUDENT, STUDENT_FILE, distil, thin_out
 from training.fitting.examples import examples_of, glued, join, pairs_of, variants_of
 from training.fitting.fine_tuning import fine_tune, start_heads_from_probe
@@ -216,8 +216,7 @@ def _vocabulary_texts(messages: Sequence[Message], words: int) -> Iterator[str]:
         for word in top_n_list(language, words):
             yield word
             if language == "cs":
-                decomposed = unicodedata.normalize("NFD", word)
-                yield "".join(c for c in decomposed if not unicodedata.combining(c))
+                yield without_diacritics(word)
 
 
 def _start(messages: Sequence[Message], recipe: Recipe, base: BaseEncoder, folder: Path) -> None:

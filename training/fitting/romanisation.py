@@ -12,20 +12,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from escalate.text import normalise
 
 _LEXICONS: Final = Path(__file__).with_name("lexicons")
-_KNOWN_SHARE: Final = 0.8
-_FIRST_SPELLING: Final = 0.6
-_VOWELS: Final = "aaei"
-_QUOTES: Final = str.maketrans("׳״", "'\"")
+_GERESH: Final = str.maketrans("׳״", "'\"")
 _PUNCTUATION: Final = str.maketrans("؟،؛־׳״", "?,;-'\"")
 
 _WORDS: Final[Mapping[str, re.Pattern[str]]] = {
-    "he": re.compile("[א-ת](?:['\"׳״]?[א-ת])*"),
-    "ar": re.compile("[ء-ي]+"),
+    "he": re.compile("[א-ת](?:['\"׳״]?[א-ת])*['׳]?"),
+    "ar": re.compile("[ء-يپچڤگ]+"),
 }
 _PREFIXES: Final[Mapping[str, Mapping[str, str]]] = {
     "he": {
@@ -40,25 +37,53 @@ _PREFIXES: Final[Mapping[str, Mapping[str, str]]] = {
 }  # fmt: skip
 _LETTERS: Final[Mapping[str, str]] = {
     "א": "a", "ב": "b", "ג": "g", "ד": "d", "ה": "h", "ו": "o", "ז": "z", "ח": "ch", "ט": "t", "י": "i",
-    "כ": "k", "ך": "k", "ל": "l", "מ": "m", "ם": "m", "נ": "n", "ן": "n", "ס": "s", "ע": "a", "פ": "p",
+    "כ": "k", "ך": "ch", "ל": "l", "מ": "m", "ם": "m", "נ": "n", "ן": "n", "ס": "s", "ע": "a", "פ": "p",
     "ף": "f", "צ": "tz", "ץ": "tz", "ק": "k", "ר": "r", "ש": "sh", "ת": "t",
     "ء": "2", "آ": "a", "أ": "a", "ؤ": "o", "إ": "e", "ئ": "2", "ا": "a", "ب": "b", "ة": "a", "ت": "t",
     "ث": "th", "ج": "g", "ح": "7", "خ": "5", "د": "d", "ذ": "z", "ر": "r", "ز": "z", "س": "s", "ش": "sh",
     "ص": "s", "ض": "d", "ط": "t", "ظ": "z", "ع": "3", "غ": "gh", "ف": "f", "ق": "2", "ك": "k", "ل": "l",
     "م": "m", "ن": "n", "ه": "h", "و": "o", "ى": "a", "ي": "i",
+    "پ": "p", "چ": "ch", "ڤ": "v", "گ": "g",
 }  # fmt: skip
-_HABITS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
-    "he": (
-        ("ch", "h"), ("ch", "kh"), ("tz", "ts"), ("ts", "tz"), ("ei", "ey"), ("ay", "ai"), ("'", ""),
-        (r"ah\b", "a"), ("ee", "i"), ("oo", "u"),
-    ),
-    "ar": (
-        ("7", "h"), ("3", "a"), (r"\b3|3\b", ""), ("2", ""), ("5", "kh"), ("kh", "5"), ("6", "t"), ("9", "s"),
-        ("8", "gh"), (r"\bel", "al"), (r"\bal", "el"), ("ee", "i"), ("ou", "o"), ("oo", "o"), ("sh", "ch"),
-    ),
-}  # fmt: skip
+_FIRST_LETTERS: Final[Mapping[str, str]] = {"ו": "v", "י": "y", "و": "w", "ي": "y"}
+_VOWELS: Final = "aaei"
+
+_KNOWN_SHARE: Final = 0.8
+_COMMONEST_SHARE: Final = 0.6
 _HABIT_SHARE: Final = 0.3
 _NO_DIGITS_SHARE: Final = 0.3
+
+
+class _Habit(NamedTuple):
+    """What some writers do: one of the replacements, in words that hold one of the letters."""
+
+    letters: str
+    replacements: Sequence[tuple[str, str]]
+
+
+_EVERY: Final = ""
+_HABITS: Final[Mapping[str, Sequence[_Habit]]] = {
+    "he": (
+        _Habit("חכך", (("ch", "h"), ("ch", "kh"))),
+        _Habit("צץ", (("tz", "ts"), ("ts", "tz"))),
+        _Habit(_EVERY, (("ei", "ey"), ("ay", "ai"))),
+        _Habit(_EVERY, (("'", ""),)),
+        _Habit(_EVERY, (("ee", "i"), ("oo", "u"))),
+    ),
+    "ar": (
+        _Habit("ع", (("3", "a"), (r"\b3|3\b", ""))),
+        _Habit("ح", (("7", "h"),)),
+        _Habit("خ", (("5", "kh"), ("kh", "5"))),
+        _Habit("ش", (("sh", "ch"),)),
+        _Habit("ل", ((r"\bel", "al"), (r"\bal", "el"))),
+        _Habit(_EVERY, (("2", ""),)),
+        _Habit(_EVERY, (("ee", "i"), ("ou", "o"), ("oo", "o"))),
+    ),
+}
+_WITHOUT_DIGITS: Final = tuple(
+    _Habit(_EVERY, ((digit, letters),))
+    for digit, letters in {"2": "", "3": "a", "5": "kh", "6": "t", "7": "h", "8": "gh", "9": "q"}.items()
+)
 
 
 @dataclass(frozen=True)
@@ -73,15 +98,21 @@ class Lexicon:
     language: str
     spellings: Mapping[str, tuple[str, ...]]
 
-    def spell(self, word: str, random: Random) -> str | None:
-        """Return a spelling of a word, or of the word behind its prefix; None where neither is known."""
-        word = word.translate(_QUOTES)
-        if choices := self.spellings.get(word):
-            return choices[0] if random.random() < _FIRST_SPELLING else random.choice(choices)
+    def spell(self, word: str, rank: int) -> str | None:
+        """Return a spelling of a word, or of the word behind its prefix; None where neither is known.
+
+        Args:
+            word: The word in its own letters.
+            rank: 0 for the commonest spelling, 1 for the next; the last one where there are fewer.
+        """
+        word = word.translate(_GERESH)
+        for whole in (word, word.rstrip("'")):
+            if choices := self.spellings.get(whole):
+                return choices[min(rank, len(choices) - 1)]
         for prefix, latin in _PREFIXES[self.language].items():
             rest = word.removeprefix(prefix)
             if rest != word and len(rest) > 1 and (choices := self.spellings.get(rest)):
-                return latin + random.choice(choices)
+                return latin + choices[min(rank, len(choices) - 1)]
         return None
 
 
@@ -97,39 +128,43 @@ def romanise(text: str, language: str, random: Random) -> str:
     """Write Hebrew or Arabic in Latin letters, in the habits of one writer.
 
     What is written is the text as the model reads it (``escalate.text.normalise``), without niqqud or
-    tashkeel. A text of which the lexicon knows less than four words in five stays as it is: letter by
-    letter nobody could read the others.
+    tashkeel. A text stays as it is where the lexicon knows less than four in five of its words; elsewhere the
+    words that it does not know are spelled letter by letter, with vowels by chance.
     """
     if language not in _WORDS:
         return text
     pattern, words = _WORDS[language], lexicon(language)
     plain = normalise(text)
-    spelled = [words.spell(word, random) for word in pattern.findall(plain)]
-    if not spelled or sum(word is not None for word in spelled) < _KNOWN_SHARE * len(spelled):
+    rank = 0 if random.random() < _COMMONEST_SHARE else random.randint(1, 2)
+    spelled = {word: words.spell(word, rank) for word in pattern.findall(plain)}
+    if sum(latin is not None for latin in spelled.values()) < _KNOWN_SHARE * max(1, len(spelled)):
         return text
-    habits = _habits(language, random)
-    following = iter(spelled)
+    replacements = _replacements(language, random)
 
-    def replace(match: re.Match[str]) -> str:
-        latin = next(following) or _by_letters(match[0], random)
-        for habit, replacement in habits:
-            latin = re.sub(habit, replacement, latin) or latin
+    def write(match: re.Match[str]) -> str:
+        word = match[0]
+        latin = spelled[word] or _by_letters(word, random)
+        for letters, old, new in replacements:
+            if not letters or not set(letters).isdisjoint(word):
+                latin = re.sub(old, new, latin) or latin
         return latin
 
-    latin = pattern.sub(replace, plain).translate(_PUNCTUATION)
-    return latin[:1].upper() + latin[1:] if random.random() < _HABIT_SHARE else latin
+    return pattern.sub(write, plain).translate(_PUNCTUATION)
 
 
-def _habits(language: str, random: Random) -> list[tuple[str, str]]:
-    if random.random() < _NO_DIGITS_SHARE:
-        return [(digit, letters) for digit, letters in _HABITS[language] if digit.isdigit()]
-    return [habit for habit in _HABITS[language] if random.random() < _HABIT_SHARE]
+def _replacements(language: str, random: Random) -> list[tuple[str, str, str]]:
+    """Return the letters, pattern and replacement of each habit of a writer."""
+    if language == "ar" and random.random() < _NO_DIGITS_SHARE:
+        habits: Sequence[_Habit] = _WITHOUT_DIGITS
+    else:
+        habits = [habit for habit in _HABITS[language] if random.random() < _HABIT_SHARE]
+    return [(habit.letters, *random.choice(habit.replacements)) for habit in habits]
 
 
 def _by_letters(word: str, random: Random) -> str:
-    """Spell a word that nothing is known of, with vowels by chance."""
-    spelled = ""
-    for letter in (_LETTERS.get(letter, "") for letter in word):
+    first = _FIRST_LETTERS.get(word[0])
+    spelled = first or ""
+    for letter in (_LETTERS.get(letter, "") for letter in (word[1:] if first else word)):
         if spelled and letter and spelled[-1] not in "aeiou" and letter[0] not in "aeiou":
             spelled += random.choice(_VOWELS)
         spelled += letter

@@ -50,6 +50,7 @@ def test_examples() -> None:
     assert strip_diacritics("Příliš žluťoučký kůň", "cs", random) == "Prilis zlutoucky kun"
     assert strip_diacritics("שָׁלוֹם", "he", random) == "שָׁלוֹם"
     assert strip_foreign_diacritics("Ďakujem, môj balík", "other", random) == "Dakujem, moj balik"
+    assert strip_foreign_diacritics("Łódź, proszę", "other", random) == "Lodz, prosze"
     assert strip_foreign_diacritics("мой, हिन्दी", "other", random) == "мой, हिन्दी"
     assert strip_foreign_diacritics("Příliš", "cs", random) == "Příliš"
     assert slip_hebrew_finals("שלום", "he", random) == "שלומ"
