@@ -8,12 +8,17 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from escalate import Classifier
 from escalate.bundle import released_bundle
+
+# How long an example takes is no property of the code under test.
+hypothesis.settings.register_profile("escalate", deadline=None)
+hypothesis.settings.load_profile("escalate")
 
 _WORDS = {
     "he": (["איפה החבילה", "מתי פותחים", "כמה זה עולה"], "נורא", "הונאה בחשבון", "תנו לי נציג"),

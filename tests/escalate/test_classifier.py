@@ -68,7 +68,7 @@ def test_odd_strings_get_an_answer(classifier: Classifier, name: str) -> None:
     json.dumps(prediction.to_dict(), allow_nan=False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(st.characters(), max_size=300))
 def test_any_string_gets_an_answer(text: str) -> None:
     prediction = predict(text)

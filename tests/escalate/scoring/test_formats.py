@@ -350,7 +350,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "text"]), VALUES), min_size=1, max_size=6))
 @example([{"a": [None, None]}])
 def test_any_json_objects_can_be_written(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) -> None:

@@ -89,7 +89,7 @@ def test_rows_to_fit_hold_both_labels_where_any_rows_do(column: list[int | None]
         assert not rows[~preferred].any()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.floats(0.5, 1.0), st.floats(0.5, 0.99))
 def test_thresholds_hold_what_they_promise(seed: int, recall: float, precision: float) -> None:
     random = np.random.default_rng(seed)

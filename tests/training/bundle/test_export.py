@@ -23,7 +23,7 @@ def test_three_forms_agree_on_any_tokens(tiny_run: Path, tiny_recipe: Recipe) ->
         for onnx in (build_onnx(model, quantised=False), build_onnx(model, quantised=True))
     ]
 
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(st.integers(0, len(rows) - 1))
     def check(i: int) -> None:
         ids = torch.tensor([rows[i]])

@@ -286,7 +286,7 @@ _sentences = st.lists(st.sampled_from(_WORDS["en"].split()), min_size=15, max_si
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(_sentences, st.lists(_sentences, max_size=8), st.data())
 def test_a_long_text_with_one_character_changed_is_found(
     text: str, others: list[str], data: st.DataObject
@@ -297,7 +297,7 @@ def test_a_long_text_with_one_character_changed_is_found(
     assert tuple(sorted((text, changed))) in found
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(_sentences, min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_the_search_finds_what_comparing_all_pairs_finds(texts: list[str], random: Random) -> None:
     for text in list(texts):
@@ -315,7 +315,7 @@ def test_the_search_finds_what_comparing_all_pairs_finds(texts: list[str], rando
     assert near_duplicates(texts) == found
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(random: Random) -> None:
     texts = ["my parcel is late and nobody answers", "My parcel is late and nobody answers!", "ok", "OK"]
@@ -359,7 +359,7 @@ def test_labels_that_follow_from_the_length_are_an_error(direction: int) -> None
     assert check_lengths({"en": messages[:40]})[1] == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=2, max_size=30))
 def test_the_auc_of_the_length_does_not_depend_on_the_direction(values: list[tuple[int, bool]]) -> None:
     def area(turned: bool) -> float | None:

@@ -33,7 +33,7 @@ messages = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(messages)
 def test_nothing_related_crosses_and_nothing_is_lost(some: list[Message]) -> None:
     splits = split(some, seed=1, trials=20)

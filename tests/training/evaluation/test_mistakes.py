@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -140,7 +140,6 @@ def test_long_messages_are_cut_at_a_space() -> None:
 MISSED = mistakes(answered([make_message(1)], complexity={0: 0.1}))
 
 
-@settings(deadline=None)
 @given(
     st.text(min_size=1) | st.text(alphabet="ab |\\`*_[]<>&~$\n\x00\u202e\u2069א", min_size=1, max_size=200)
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training.errors import BaseEncoderError, PackedEncoderError
@@ -65,7 +65,6 @@ PIECES = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -
 PIECES += [(c, -5.0) for c in "abc"] + [("▁ab", -4.0), ("bc", -4.5), ("▁ca", -4.2), ("bb", -6.0)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8))
 def test_pruning_keeps_the_pieces_of_the_words_it_was_given(words: list[str]) -> None:
     whole = build_tokenizer(PIECES)

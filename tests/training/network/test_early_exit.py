@@ -100,7 +100,7 @@ def test_learning_leaves_the_shared_layers_as_they_are(tiny_run: Path, tiny_reci
 def test_the_graph_exits_early_too(network: EarlyExit, rows: list[list[int]]) -> None:
     form = start_session(build_onnx(outliers_last(network, rows), quantised=False))
 
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(st.integers(0, len(rows) - 1))
     def check(i: int) -> None:
         found, expected = form.run(None, {"input_ids": np.array([rows[i]])}), _read(network, rows[i])

@@ -3,14 +3,13 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.making import make_message
 from training.retraining.mixing import mix, without
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.05, 1), st.integers(1, 4), st.integers(0, 99))
 def test_own_messages_have_their_share(own: int, corpus: int, share: float, epochs: int, seed: int) -> None:
     # The labels tell apart whose a message is after its text was changed.

@@ -188,7 +188,7 @@ def test_simple_models_are_spoken_of() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["he", "cs", "en"]), *[st.sampled_from([0, 1, None])] * 3),

@@ -180,7 +180,7 @@ _CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 
 @given(st.lists(st.text(_CHARACTERS, min_size=1).filter(str.strip), min_size=1, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_survives_a_csv_file(texts: list[str]) -> None:
     with TemporaryDirectory() as folder:
         path = write_rows(Path(folder) / "t.csv", [["en", text] for text in texts], ["language", "text"])
@@ -188,7 +188,7 @@ def test_any_text_survives_a_csv_file(texts: list[str]) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with TemporaryDirectory() as folder:
         for name in ("t.csv", "t.jsonl", "t.parquet"):

@@ -77,7 +77,7 @@ def test_missing_times_lead_to_a_random_split() -> None:
 
 
 @given(st.lists(st.integers(0, 29), min_size=40, max_size=80), st.sampled_from(["time", "random", "group"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_equal_texts_never_cross(numbers: list[int], method: str) -> None:
     messages = [
         make_message(n, text=text_of(number) + "?" * (n % 2), group=None) for n, number in enumerate(numbers)
