@@ -195,7 +195,7 @@ TYPO: Final = "typo"
 _TRAINING: Final[tuple[tuple[Change, float], ...]] = (
     (greet(LEARNED), 0.35),
     (sign(LEARNED), 0.35),
-    (romanise, 0.25),
+    (romanise, 0.15),
     (strip_diacritics, 0.35),
     (strip_some_diacritics, 0.2),
     (strip_foreign_diacritics, 0.3),

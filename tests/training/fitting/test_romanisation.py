@@ -96,7 +96,7 @@ def test_training_writes_some_variants_in_latin_letters(language: str) -> None:
     text = {"he": "אני רוצה לדבר", "ar": "وين طلبي"}[language]
     variants = [augment(text, language, Random(seed)) for seed in range(200)]
     latin = [variant for variant in variants if not re.search(NATIVE[language], variant)]
-    assert 30 < len(latin) < 70
+    assert 15 < len(latin) < 50
 
 
 @pytest.mark.parametrize("language", NATIVE)
