@@ -7,7 +7,7 @@ up in ``lexicons/``, lists of spellings by native usage that were written for th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from escalate.text import normalise
 
 _LEXICONS: Final = Path(__file__).with_name("lexicons")
 _GERESH: Final = str.maketrans("׳״", "'\"")
-_PUNCTUATION: Final = str.maketrans("؟،؛־׳״", "?,;-'\"")
+_PUNCTUATION: Final = _GERESH | str.maketrans("؟،؛־", "?,;-")
 
 _WORDS: Final[Mapping[str, re.Pattern[str]]] = {
     "he": re.compile("[א-ת](?:['\"׳״]?[א-ת])*['׳]?"),
@@ -105,15 +105,18 @@ class Lexicon:
             word: The word in its own letters.
             rank: 0 for the commonest spelling, 1 for the next; the last one where there are fewer.
         """
-        word = word.translate(_GERESH)
-        for whole in (word, word.rstrip("'")):
-            if choices := self.spellings.get(whole):
-                return choices[min(rank, len(choices) - 1)]
-        for prefix, latin in _PREFIXES[self.language].items():
-            rest = word.removeprefix(prefix)
-            if rest != word and len(rest) > 1 and (choices := self.spellings.get(rest)):
+        for latin, rest in self._readings(word.translate(_GERESH)):
+            if choices := self.spellings.get(rest):
                 return latin + choices[min(rank, len(choices) - 1)]
         return None
+
+    def _readings(self, word: str) -> Iterator[tuple[str, str]]:
+        """Yield what a word may be: a prefix in Latin letters, none at first, and the rest."""
+        yield "", word
+        yield "", word.rstrip("'")
+        for prefix, latin in _PREFIXES[self.language].items():
+            if word.startswith(prefix) and len(word) > len(prefix) + 1:
+                yield latin, word.removeprefix(prefix)
 
 
 @cache

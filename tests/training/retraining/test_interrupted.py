@@ -23,10 +23,12 @@ Command = Callable[..., Result]
 @pytest.fixture
 def train(workplace: Path, tiny_bundle: Path, tiny_corpus: Path, recipe_file: Path) -> Command:
     """The command that trains on the tickets in the workplace, from the tiny bundle on."""
-    given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, *COLUMNS)
+    given = ("--start", tiny_bundle, "--corpus", tiny_corpus, "--recipe", recipe_file, "--version", "m")
 
     def command(*options: str) -> Result:
-        return run("train", "--data", workplace / "tickets.csv", "--out", "models/mine", *given, *options)
+        return run(
+            "train", "--data", workplace / "tickets.csv", "--out", "models/mine", *given, *COLUMNS, *options
+        )
 
     return command
 
@@ -68,17 +70,17 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
 
     monkeypatch.setattr(fine_tuning, "loss_of", counting)
 
-    cut = train("--version", "m", "--epochs", "2")
+    cut = train("--epochs", "2")
     assert cut.exit_code == 1
     assert "interrupted; the same command goes on" in cut.output
     assert not (workplace / "models").exists()
 
-    other = train("--version", "m", "--epochs", "3")
+    other = train("--epochs", "3")
     assert other.exit_code == 1
     assert "other --epochs" in other.output
 
     learned, cut_at = 0, None
-    done = train("--version", "m", "--epochs", "2")
+    done = train("--epochs", "2")
     assert done.exit_code == 0, done.output
     assert Classifier.load("models/mine").version == "m"
     # 240 own messages twice, as many of the corpus, 32 a step; what a checkpoint holds is not done again.
@@ -86,13 +88,13 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
 
     learned = 0
     before = (workplace / "models" / "mine" / "model.onnx").read_bytes()
-    again = train("--version", "m", "--epochs", "2")
+    again = train("--epochs", "2")
     assert again.exit_code == 0, again.output
     assert learned == 0
     assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before
 
     write_csv(data, tickets[1:])
-    changed = train("--version", "m", "--epochs", "2")
+    changed = train("--epochs", "2")
     assert changed.exit_code == 1
     assert "other data" in changed.output
     assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before
