@@ -53,13 +53,18 @@ def replace_folder(new: Path, path: Path) -> None:
     """Give ``new`` the name ``path``; a folder of that name is whole until then, and is deleted after.
 
     Raises:
-        OSError: A folder cannot be renamed.
+        OSError: A folder cannot be renamed; the older one then has its name back.
     """
     old = path.with_name(path.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
         path.rename(old)
-    new.rename(path)
+    try:
+        new.rename(path)
+    except OSError:
+        if old.exists():
+            old.rename(path)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -51,3 +51,23 @@ def test_a_folder_is_never_half_deleted(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(FileError, match="cut off"), whole_folder(path) as temporary:
         (temporary / "file").write_text("new")
     assert (path / "file").read_text() == "new"
+
+
+def test_an_older_folder_has_its_name_back_where_the_new_one_cannot_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model"
+    with whole_folder(path) as temporary:
+        (temporary / "file").write_text("old")
+    rename = Path.rename
+
+    def refuse(source: Path, target: Path) -> Path:
+        if (source / "file").read_text() == "new":
+            raise OSError(13, "in use")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(FileError, match="in use"), whole_folder(path) as temporary:
+        (temporary / "file").write_text("new")
+    assert (path / "file").read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["model"]
