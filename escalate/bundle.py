@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from escalate.calibration import Calibration
-from escalate.errors import BundleError, PolicyError
+from escalate.errors import BundleError
 from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy
 from escalate.text import NORMALISERS
 from escalate.version import RELEASED_MODEL
@@ -93,7 +93,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"cannot read {path} ({error.strerror}): name a folder written by training, "
             "or leave the model out for the released one"
         ) from error
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise BundleError(f"{path} is not valid JSON ({error}): copy the bundle again") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT_VERSION:
         found = manifest.get("format") if isinstance(manifest, dict) else None
@@ -101,7 +101,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path} has bundle format {found}, this escalate reads {FORMAT_VERSION}: "
             "export the model again with the matching version"
         )
-    if seal(manifest) != manifest:
+    if not _sealed(manifest):
         raise BundleError(
             f"{path} does not match its own checksum: it was altered, copy the bundle again "
             "(thresholds of your own belong into a policy file)"
@@ -147,10 +147,17 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
             calibration=Calibration.from_dict(manifest["calibration"]),
             policy=Policy.from_dict(manifest["policy"]),
         )
-    except (AttributeError, KeyError, TypeError, ValueError, PolicyError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"{folder / MANIFEST} is incomplete or damaged ({error!r}): copy the bundle again"
         ) from error
+
+
+def _sealed(manifest: Mapping[str, Any]) -> bool:
+    try:
+        return seal(manifest) == manifest
+    except ValueError:  # A number too large for a float is read as infinity, which no manifest holds.
+        return False
 
 
 def _no_constant(name: str) -> float:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from escalate.bundle import Bundle, load_bundle
@@ -21,6 +22,7 @@ from escalate.tokens import WindowTokenizer
 
 _CHUNK: Final = 64
 _CHUNKS_AHEAD: Final = 2
+_LOADING: Final = Lock()
 
 
 class Classifier:
@@ -136,7 +138,8 @@ class Classifier:
         """Answer for many messages, lazily and in their order; each answer equals ``predict``'s.
 
         Texts are taken from ``texts`` as the answers are asked for, so memory stays flat however
-        many there are. Several workers read a few hundred texts ahead. When a text or ``texts`` itself
+        many there are. Several workers read up to 128 texts each ahead, and those texts come before the
+        first answer. When a text or ``texts`` itself
         raises, the answers before it come first.
 
         Args:
@@ -215,8 +218,14 @@ def _answers(future: Future[tuple[list[Prediction], Exception | None]]) -> Itera
 
 
 @cache
-def _released_classifier() -> Classifier:
+def _load_released() -> Classifier:
     return Classifier.load()
+
+
+def _released_classifier() -> Classifier:
+    # ``cache`` alone would load the model once in each thread that comes before the first is done.
+    with _LOADING:
+        return _load_released()
 
 
 def predict(text: str) -> Prediction:

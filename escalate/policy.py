@@ -69,7 +69,10 @@ def _refuse_unknown(data: Mapping[str, Any], known: tuple[str, ...], where: str)
 
 @dataclass(frozen=True)
 class Decision:
-    """An action and the reasons that led to it (empty when the bot may continue)."""
+    """An action and the reasons that led to it.
+
+    A message that the model judged and leaves to the bot has none.
+    """
 
     action: Action
     reasons: tuple[str, ...]
@@ -167,8 +170,6 @@ class Policy:
                 },
                 unsupported=data.get("unsupported", "offer"),
             )
-        except PolicyError:
-            raise
         except (AttributeError, KeyError, TypeError) as error:
             raise PolicyError(
                 f"not a policy ({error}); it needs 'offer' and 'escalate', each with {', '.join(OUTPUTS)}"
@@ -185,7 +186,7 @@ class Policy:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise PolicyError(f"cannot read the policy file {path}: {error.strerror}") from error
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise PolicyError(f"{path} is not a JSON file: {error}") from error
         try:
             return cls.from_dict(data)

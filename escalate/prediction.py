@@ -24,7 +24,7 @@ class Prediction:
             were read, and the action is at least ``offer``.
         action: ``continue``, ``offer`` or ``escalate``.
         reasons: Names of the outputs that led to the action, or ``no_words``,
-            ``unsupported_language``, ``truncated``; empty when the action is ``continue``.
+            ``unsupported_language``, ``truncated``; empty when a supported message is left to the bot.
         model: Version of the model that answered.
     """
 

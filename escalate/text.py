@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final
 
-NORMALISER_VERSION: Final = 2
+NORMALISER_VERSION: Final = 3
 """Raised with every change that alters an output; a bundle is read with the version it trained with."""
 
 # Format characters without a glyph: soft hyphen, Arabic letter mark, zero-width space/joiners, bidi
@@ -33,7 +33,9 @@ _REMOVED_FIRST: Final = re.compile(f"[{_INVISIBLE}{_TATWEEL}]")
 _REMOVED_THEN: Final = re.compile(f"[{_INVISIBLE}{_TATWEEL}{_NIQQUD}{_TASHKEEL}]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
-# Marks of alternating classes take Unicode normalisation quadratic time; no writing needs so many.
+# Combining marks of alternating classes take Unicode normalisation quadratic time; no writing needs so many.
+_MANY_MARKS: Final = re.compile(r"[^\w\s]{65,}")
+_MOST_MARKS: Final = 64
 _LONG_MARKS: Final = re.compile(r"([^\w\s]{64})[^\w\s]+")
 _LONG_RUN: Final = re.compile(r"(.)\1{3,}", re.DOTALL)
 _LONG_NUMBER: Final = re.compile(r"[0-9]{4,}")
@@ -48,13 +50,13 @@ _DIGITS: Final = {first + digit: str(digit) for first in (0x0660, 0x06F0) for di
 def normalise(text: str) -> str:
     """Return the one spelling of ``text`` that the model reads.
 
-    In order: lone surrogates become U+FFFD; invisible characters and tatweel go; NFKC; niqqud and
-    tashkeel go; lower case; Arabic-Indic digits become 0-9; a number of four or more digits
-    (order numbers, phones, years) becomes ``000``; a character repeated more than three times is
-    kept three times; of more than 64 characters in a row that are neither letters, digits nor space
-    the first 64 are kept; control characters and white space fold to single spaces; a Hebrew word gets
-    its final letter (except פ, and except before a quotation mark or a hyphen); full stops and exclamation
-    marks at the end go, unless there is nothing else.
+    In order: lone surrogates become U+FFFD; invisible characters and tatweel go; of
+    more than 64 marks (what is neither letter, digit nor space) in a row combining ones after the 64th go;
+    NFKC; niqqud and tashkeel go; lower case; Arabic-Indic digits become 0-9; a number of four or more digits
+    (order numbers, phones, years) becomes ``000``; a character repeated more than three times is kept three
+    times; of more than 64 marks in a row the first 64 are kept; control characters and white space fold to
+    single spaces; a Hebrew word gets its final letter (except פ, and except before a quotation mark or a
+    hyphen); full stops and exclamation marks at the end go, unless there is nothing else.
 
     Args:
         text: Any string, lone surrogates and control characters included.
@@ -63,17 +65,24 @@ def normalise(text: str) -> str:
         A string without leading or trailing space, possibly empty. The function is idempotent:
         ``normalise(normalise(text)) == normalise(text)``.
     """
-    text = _normalise_1(text)
-    text = _HEBREW_SLIP.sub(lambda letter: letter[0].translate(_HEBREW_FINALS), text)
-    text = _LONG_RUN.sub(r"\1\1\1", text)
-    return text.rstrip(_ENDING) or text
+    return _end(_fold(text, _thin_out_marks))
 
 
 def _normalise_1(text: str) -> str:
-    # Released models read with it: it must not change.
+    return _fold(text, _cut_marks)
+
+
+def _normalise_2(text: str) -> str:
+    return _end(_fold(text, _cut_marks))
+
+
+NORMALISERS: Final[Mapping[int, Callable[[str], str]]] = {1: _normalise_1, 2: _normalise_2, 3: normalise}
+"""The normaliser of each version; a model goes on reading what it was trained to read."""
+
+
+def _fold(text: str, bound_marks: Callable[[str], str]) -> str:
     if not text.isascii():
-        text = _SURROGATE.sub("\ufffd", text)
-        text = _LONG_MARKS.sub(r"\1", _REMOVED_FIRST.sub("", text))
+        text = bound_marks(_REMOVED_FIRST.sub("", _SURROGATE.sub("\ufffd", text)))
         text = unicodedata.normalize("NFKC", text)
         text = _REMOVED_THEN.sub("", text).translate(_DIGITS)
         # Lower case can decompose (İ) and removal can bring a letter and its mark together.
@@ -82,12 +91,27 @@ def _normalise_1(text: str) -> str:
     else:
         text = text.lower()
     text = _LONG_NUMBER.sub("000", text)
-    text = _LONG_MARKS.sub(r"\1", _LONG_RUN.sub(r"\1\1\1", text))
+    text = _cut_marks(_LONG_RUN.sub(r"\1\1\1", text))
     return _CONTROL_OR_SPACE.sub(" ", text).strip()
 
 
-NORMALISERS: Final[Mapping[int, Callable[[str], str]]] = {1: _normalise_1, 2: normalise}
-"""The normaliser of each version; a model goes on reading what it was trained to read."""
+def _thin_out_marks(text: str) -> str:
+    return _MANY_MARKS.sub(lambda marks: _without_late_combining(marks[0]), text)
+
+
+def _without_late_combining(marks: str) -> str:
+    late = (mark for mark in marks[_MOST_MARKS:] if not unicodedata.combining(mark))
+    return marks[:_MOST_MARKS] + "".join(late)
+
+
+def _cut_marks(text: str) -> str:
+    return _LONG_MARKS.sub(r"\1", text)
+
+
+def _end(text: str) -> str:
+    text = _HEBREW_SLIP.sub(lambda letter: letter[0].translate(_HEBREW_FINALS), text)
+    text = _LONG_RUN.sub(r"\1\1\1", text)
+    return text.rstrip(_ENDING) or text
 
 
 def has_words(text: str) -> bool:

@@ -110,6 +110,15 @@ def test_a_manifest_with_a_number_that_is_none_is_refused(copy: Path) -> None:
         Classifier.load(copy)
 
 
+@pytest.mark.parametrize(("number", "word"), [("1e999", "altered"), ("[" * 100_000, "not valid JSON")])
+def test_a_manifest_that_json_cannot_hold_is_refused(copy: Path, number: str, word: str) -> None:
+    path = copy / MANIFEST
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"window": ', f'"extra": {number}, "window": ', 1), encoding="utf-8")
+    with pytest.raises(BundleError, match=word):
+        Classifier.load(copy)
+
+
 def test_a_file_that_is_no_model_is_refused_although_its_checksum_is_right(copy: Path) -> None:
     (copy / MODEL).write_bytes(b"not a model")
     rewrite(copy, lambda manifest: manifest["sha256"].update({MODEL: sha256(b"not a model")}))

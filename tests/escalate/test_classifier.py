@@ -165,6 +165,20 @@ def test_eight_threads_share_a_classifier(classifier: Classifier) -> None:
         assert list(pool.map(classifier.predict, texts)) == expected
 
 
+def test_threads_that_come_at_once_load_the_released_model_once() -> None:
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "import escalate, escalate.classifier as module\n"
+        "load, loaded = module.load_bundle, []\n"
+        "module.load_bundle = lambda model: loaded.append(model) or load(model)\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    answers = set(pool.map(escalate.predict, ['hello'] * 8))\n"
+        "print(len(answers), len(loaded))"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout.split() == ["1", "1"]
+
+
 def _answer(text: str) -> Prediction:
     return predict(text)
 

@@ -110,7 +110,7 @@ def test_unknown_names_are_refused() -> None:
         Policy(POLICY.offer, POLICY.escalate, unsupported="shrug")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"offer": {}, "escalate": {}}'])
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, "{}", '{"offer": {}, "escalate": {}}'])
 def test_a_file_that_is_no_policy_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "policy.json"
     path.write_text(content, encoding="utf-8")

@@ -43,6 +43,15 @@ def test_invisible_characters_change_nothing(text: str, mark: str, data: st.Data
     assert normalise(text[:place] + mark + text[place:]) == normalise(text)
 
 
+@given(readable, st.sampled_from("!?.,-*👍"), st.integers(60, 140), readable, st.sampled_from(INVISIBLE))
+def test_invisible_characters_change_nothing_around_a_long_run(
+    before: str, repeated: str, times: int, after: str, mark: str
+) -> None:
+    text = before + repeated * times + after
+    assert normalise(text + mark) == normalise(text)
+    assert normalise(text) == normalise(before + repeated * 3 + after)
+
+
 @given(readable)
 def test_composition_and_case_change_nothing(text: str) -> None:
     assert normalise(unicodedata.normalize("NFD", text)) == normalise(text)
@@ -130,3 +139,9 @@ def test_words(text: str, words: bool) -> None:
 )
 def test_the_first_normaliser_still_reads_as_it_did(text: str, expected: str) -> None:
     assert NORMALISERS[1](text) == expected
+
+
+def test_the_second_normaliser_still_reads_as_it_did() -> None:
+    assert NORMALISERS[2]("באמת" + "!" * 70 + "?") == "באמת"
+    assert normalise("באמת" + "!" * 70 + "?") == "באמת!!!?"
+    assert NORMALISERS[2]("רוצה לבטל את המנוי שלומ.") == "רוצה לבטל את המנוי שלום"
