@@ -29,7 +29,7 @@ from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from escalate.text import NORMALISER_VERSION, normalise
 from escalate.version import __version__
-from training.bundle.calibrating import MIXED, OWN, choose_policy, fit_calibration, rows_to_fit
+from training.bundle.calibrating import choose_policy, fit_calibration, rows_to_fit
 from training.bundle.model_card import model_card
 from training.bundle.onnx_graph import build_onnx
 from training.bundle.outliers import outliers_last
@@ -161,17 +161,17 @@ def draft_bundle(
     preferred = np.arange(len(judged)) < len(own)
     logits = read_texts(served, [message.text for message in judged])
     labels, languages = labels_of(judged), [message.language for message in judged]
-    calibration = fit_calibration(logits, labels, languages, preferred)
-    probabilities = calibrated(calibration, logits, languages)
+    fit = fit_calibration(logits, labels, languages, preferred)
+    probabilities = calibrated(fit.calibration, logits, languages)
     fitted = _only_fitted(labels, preferred)
     return Draft(
         onnx=onnx,
         onnx_float32=build_onnx(model, quantised=False),
         tokenizer=tokenizer,
-        calibration=calibration,
+        calibration=fit.calibration,
         policy=choose_policy(probabilities, fitted, recipe.offer_recall, recipe.escalate_precision),
         base_rates=_base_rates(labels_of(train), labels_of(corpus_train)),
-        calibrated_on=_calibrated_on(labels, np.array(languages), preferred),
+        calibrated_on=fit.fitted_on,
         window=recipe.window,
         overlap=recipe.overlap,
     )
@@ -182,19 +182,6 @@ def _only_fitted(labels: Labels, preferred: Rows) -> Labels:
     every = np.ones(len(labels), dtype=bool)
     rows = np.stack([rows_to_fit(column, every, preferred) for column in labels.T], axis=1)
     return np.where(rows, labels, np.float32(np.nan))
-
-
-def _calibrated_on(
-    labels: Labels, languages: npt.NDArray[np.str_], preferred: Rows
-) -> dict[str, dict[str, str]]:
-    def where(column: Labels, language: str) -> str:
-        rows = rows_to_fit(column, languages == language, preferred)
-        return OWN if rows.any() and preferred[rows].all() else MIXED
-
-    return {
-        language: {output: where(labels[:, i], language) for i, output in enumerate(OUTPUTS)}
-        for language in LANGUAGES
-    }
 
 
 def _base_rates(labels: Labels, corpus: Labels) -> dict[str, float]:

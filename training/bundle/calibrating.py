@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -32,9 +33,28 @@ MINIMUM_PER_CLASS: Final = 20
 """A language is calibrated on its own from this many positive and negative messages on."""
 
 
+@dataclass(frozen=True)
+class FittedCalibration:
+    """A calibration, and the messages that it was fitted on.
+
+    Attributes:
+        calibration: Slopes and intercepts.
+        fitted_on: By language and output OWN or MIXED.
+    """
+
+    calibration: Calibration
+    fitted_on: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class _Fit:
+    parameters: tuple[float, float]
+    fitted_on: str
+
+
 def fit_calibration(
     logits: Array, labels: Labels, languages: list[str], preferred: Rows | None = None
-) -> Calibration:
+) -> FittedCalibration:
     """Fit Platt scaling for every output, for all languages together and for each with enough data.
 
     Args:
@@ -47,22 +67,32 @@ def fit_calibration(
         ExportError: An output has fewer than MINIMUM_PER_CLASS positive or negative messages, or its
             answers say nothing about its labels.
     """
-    parameters: dict[str, dict[Output, tuple[float, float]]] = {"default": {}}
     classes = np.array(languages)
+    judged = np.isin(classes, LANGUAGES)
+    own = np.ones(len(classes), dtype=bool) if preferred is None else preferred
+    common: dict[Output, _Fit] = {}
+    fits: dict[str, dict[Output, _Fit]] = {language: {} for language in LANGUAGES}
     for i, output in enumerate(OUTPUTS):
-        judged = np.isin(classes, LANGUAGES)
-        whole = _fit(logits[:, i], labels[:, i], judged, preferred)
+        whole = _fit(logits[:, i], labels[:, i], judged, own)
         if whole is None:
             raise ExportError(
                 f"{output}: the validation split has fewer than {MINIMUM_PER_CLASS} positive or "
                 "negative messages, or the network's answers say nothing about them: add labelled messages, "
                 "or check the labels"
             )
-        parameters["default"][output] = whole
+        common[output] = whole
         for language in LANGUAGES:
-            fitted = _fit(logits[:, i], labels[:, i], judged & (classes == language), preferred)
-            parameters.setdefault(language, {})[output] = fitted or whole
-    return Calibration(parameters)
+            fitted = _fit(logits[:, i], labels[:, i], judged & (classes == language), own)
+            fits[language][output] = fitted or whole
+    parameters = {
+        name: {output: fit.parameters for output, fit in by_output.items()}
+        for name, by_output in {"default": common, **fits}.items()
+    }
+    fitted_on = {
+        language: {output: fit.fitted_on for output, fit in by_output.items()}
+        for language, by_output in fits.items()
+    }
+    return FittedCalibration(Calibration(parameters), fitted_on)
 
 
 def expect_other(model: Network, learned: Sequence[Message], share: float) -> None:
@@ -89,25 +119,26 @@ def expect_other(model: Network, learned: Sequence[Message], share: float) -> No
             member.language.bias[LANGUAGE_CLASSES.index("other")] += float(shift)
 
 
-def rows_to_fit(labels: Labels, rows: Rows, preferred: Rows | None) -> Rows:
+def rows_to_fit(labels: Labels, rows: Rows, preferred: Rows) -> Rows:
     """Return which of ``rows`` one output is fitted on: the preferred ones alone where they are enough.
 
     Args:
         labels: Of the output, 0, 1 or NaN for unknown, shape (messages,).
         rows: Messages to choose from, same shape.
-        preferred: Messages that are to count alone, same shape, or None for all.
+        preferred: Messages that are to count alone, same shape.
     """
     known: Rows = rows & ~np.isnan(labels)
-    if preferred is None or not enough(labels[known & preferred]):
-        return known
     chosen: Rows = known & preferred
-    return chosen
+    return chosen if enough(labels[chosen]) else known
 
 
-def _fit(logits: Array, labels: Labels, rows: Rows, preferred: Rows | None) -> tuple[float, float] | None:
-    chosen = rows_to_fit(labels, rows, preferred)
+def _fit(logits: Array, labels: Labels, rows: Rows, preferred: Rows) -> _Fit | None:
+    """Fit the preferred rows where they are enough and the answers say something about them, else all."""
     known = rows & ~np.isnan(labels)
-    return _platt(logits[chosen], labels[chosen]) or _platt(logits[known], labels[known])
+    for chosen in (rows_to_fit(labels, rows, preferred), known):
+        if parameters := _platt(logits[chosen], labels[chosen]):
+            return _Fit(parameters, OWN if preferred[chosen].all() else MIXED)
+    return None
 
 
 def enough(labels: Labels) -> bool:
@@ -116,9 +147,16 @@ def enough(labels: Labels) -> bool:
 
 
 def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
+    """Fit slope and intercept to Platt's targets, which keep few separable messages from a step function."""
     if not enough(labels):
         return None
-    regression = LogisticRegression(C=_UNPENALISED).fit(logits[:, None], labels)
+    yes, no = int((labels == 1).sum()), int((labels == 0).sum())
+    target = np.where(labels == 1, (yes + 1) / (yes + 2), 1 / (no + 2))
+    regression = LogisticRegression(C=_UNPENALISED).fit(
+        np.tile(logits, 2)[:, None],
+        np.repeat([1, 0], len(logits)),
+        sample_weight=np.concatenate([target, 1 - target]),
+    )
     slope = float(regression.coef_[0, 0])
     # A slope below zero would turn the ranking round: the data then say nothing about this output.
     return (slope, float(regression.intercept_[0])) if slope > 0 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from escalate.policy import LANGUAGES, OUTPUTS
+from escalate.policy import LANGUAGES, OUTPUTS, Output
 from escalate.text import normalise
 from training.bundle.reading import labels_of
 from training.corpus.messages import Message
@@ -29,24 +30,25 @@ Baseline = Callable[[Sequence[Message], Sequence[Message]], Array]
 
 _KEYWORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "complexity": {
-        "he": "הונאה חריג פיצוי סתירה משפטי נפטר פרצה תביעה חסום תנאי במקרה מיוחד",
-        "ar": "احتيال استثناء تعويض قانوني توفي اختراق محظور بشرط حالة خاصة",
-        "cs": "podvod výjimk odškodn právn zemřel únik zablokovan podmínk zvláštní",
-        "en": "fraud exception compensation legal died breach blocked condition special dispute",
+        "he": "הונאה, חריג, פיצוי, סתירה, משפטי, נפטר, פרצה, תביעה, חסום, בתנאי, מקרה מיוחד",
+        "ar": "احتيال, استثناء, تعويض, قانوني, توفي, اختراق, محظور, بشرط, حالة خاصة",
+        "cs": "podvod, výjimk, odškodn, právn, zemřel, únik, zablokovan, podmínk, zvláštní",
+        "en": "fraud, exception, compensation, legal, died, breach, blocked, condition, special case, dispute",
     },
     "negative_sentiment": {
-        "he": "נמאס בושה גרוע מאכזב חוצפה זוועה כועס נורא מתוסכל עצבני",
-        "ar": "سيء فضيحة زفت مستاء غاضب للأسف أسوأ تعبت خيبة حرام",
-        "cs": "hrůza ostuda zklam otřes naštv příšern špatn bohužel katastrof nikdy",
-        "en": "terrible awful worst angry disappointed ridiculous unacceptable fed up joke shame",
+        "he": "נמאס, בושה, גרוע, מאכזב, חוצפה, זוועה, כועס, נורא, מתוסכל, עצבני",
+        "ar": "سيء, فضيحة, زفت, مستاء, غاضب, للأسف, أسوأ, تعبت, خيبة, حرام",
+        "cs": "hrůza, ostuda, zklam, otřes, naštv, příšern, špatn, bohužel, katastrof, nikdy",
+        "en": "terrible, awful, worst, angry, disappointed, ridiculous, unacceptable, fed up, a joke, shame",
     },
     "human_requested": {
-        "he": "נציג אנושי מנהל תתקשרו בןאדם אחראי",
-        "ar": "موظف مسؤول إنسان مدير اتصلوا بشري",
-        "cs": "operátor člověk živ vedouc zavolejte kolegu",
-        "en": "agent human person manager representative call me supervisor",
+        "he": "נציג, אנושי, מנהל, תתקשרו, בן אדם, אחראי",
+        "ar": "موظف, مسؤول, إنسان, مدير, اتصلوا, بشري",
+        "cs": "operátor, člověk, živ, vedouc, zavolejte, kolegu",
+        "en": "agent, human, person, manager, representative, call me, supervisor",
     },
 }
+"""Words and phrases, or beginnings of words, by output and language."""
 
 
 def majority(train: Sequence[Message], test: Sequence[Message]) -> Array:
@@ -65,14 +67,19 @@ def length_only(train: Sequence[Message], test: Sequence[Message]) -> Array:
 
 
 def keywords(train: Sequence[Message], test: Sequence[Message]) -> Array:
-    """Answer yes where a message holds a word of a short list for its language."""
+    """Answer yes where a message holds a word or phrase of a short list for its language."""
     answers = np.zeros((len(test), len(OUTPUTS)))
     for row, message in enumerate(test):
         text = normalise(message.text)
         for column, output in enumerate(OUTPUTS):
-            words = _KEYWORDS[output].get(message.language, "").split()
-            answers[row, column] = any(normalise(word) in text for word in words)
+            answers[row, column] = any(phrase in text for phrase in _phrases(output, message.language))
     return answers
+
+
+@cache
+def _phrases(output: Output, language: str) -> list[str]:
+    listed = _KEYWORDS[output].get(language)
+    return [normalise(phrase) for phrase in listed.split(", ")] if listed else []
 
 
 def tfidf(train: Sequence[Message], test: Sequence[Message]) -> Array:

@@ -14,6 +14,8 @@ from escalate.policy import LANGUAGES, OUTPUTS
 from tests.training.making import make_message
 from training.bundle.calibrating import (
     MINIMUM_PER_CLASS,
+    MIXED,
+    OWN,
     choose_policy,
     expect_other,
     fit_calibration,
@@ -38,7 +40,7 @@ def logits_and_labels(seed: int, count: int = 4000) -> tuple[npt.NDArray[Any], n
 
 def test_distorted_logits_become_calibrated_probabilities() -> None:
     logits, labels, languages = logits_and_labels(1)
-    calibration = fit_calibration(logits, labels, languages)
+    calibration = fit_calibration(logits, labels, languages).calibration
     fresh, fresh_labels, _ = logits_and_labels(2)
     for i, output in enumerate(OUTPUTS):
         answers = np.array([calibration.probabilities(row, "cs")[output] for row in fresh])
@@ -48,7 +50,7 @@ def test_distorted_logits_become_calibrated_probabilities() -> None:
 def test_a_language_with_little_data_gets_the_common_parameters() -> None:
     logits, labels, _ = logits_and_labels(3)
     languages = ["he"] * 3990 + ["cs"] * 10
-    calibration = fit_calibration(logits, labels, languages)
+    calibration = fit_calibration(logits, labels, languages).calibration
     assert calibration.outputs["cs"] == calibration.outputs["default"]
     assert calibration.outputs["he"] != calibration.outputs["default"]
 
@@ -67,13 +69,32 @@ def test_own_messages_count_alone_where_they_are_enough() -> None:
     labels = np.concatenate([own[1], others[1]])
     labels[:400, 2] = np.nan
     preferred = np.arange(800) < 400
-    calibration = fit_calibration(logits, labels, [*own[2], *others[2]], preferred)
-    alone = fit_calibration(*own)
+    fit = fit_calibration(logits, labels, [*own[2], *others[2]], preferred)
+    calibration = fit.calibration
+    alone = fit_calibration(*own).calibration
     for output in ("complexity", "negative_sentiment"):
         assert calibration.outputs["he"][output] == alone.outputs["he"][output]
-    both = fit_calibration(logits, labels, [*own[2], *others[2]])
+    both = fit_calibration(logits, labels, [*own[2], *others[2]]).calibration
     assert calibration.outputs["he"]["human_requested"] == both.outputs["he"]["human_requested"]
     assert calibration.outputs["he"]["complexity"] != both.outputs["he"]["complexity"]
+    assert fit.fitted_on["he"] == {"complexity": OWN, "negative_sentiment": OWN, "human_requested": MIXED}
+
+
+def test_own_labels_that_contradict_the_answers_are_filled_up_and_named_so() -> None:
+    own, others = logits_and_labels(7, 400), logits_and_labels(8, 4000)
+    logits = np.concatenate([-own[0], others[0]])
+    labels = np.concatenate([own[1], others[1]])
+    fit = fit_calibration(logits, labels, [*own[2], *others[2]], np.arange(4400) < 400)
+    assert {name for outputs in fit.fitted_on.values() for name in outputs.values()} == {MIXED}
+    assert all(slope > 0 for outputs in fit.calibration.outputs.values() for slope, _ in outputs.values())
+
+
+def test_few_separable_messages_make_no_step_function() -> None:
+    logits = np.tile(np.concatenate([np.full(20, 3.0), np.linspace(-6, 2, 100)])[:, None], 3)
+    labels = np.tile((np.arange(120) < 20).astype(np.float32)[:, None], 3)
+    calibration = fit_calibration(logits, labels, ["he"] * 120).calibration
+    halfway = calibration.probabilities(np.array([2.5, 2.5, 2.5]), "he")
+    assert all(0.2 < probability < 0.95 for probability in halfway.values())
 
 
 @given(st.lists(st.sampled_from([0, 1, None]), max_size=120), st.integers(0, 120))

@@ -34,6 +34,14 @@ def test_partial_and_one_sided_labels_get_answers_in_range(name: str) -> None:
     assert ((answers >= 0) & (answers <= 1)).all()
 
 
+def test_a_keyword_phrase_counts_only_as_a_whole() -> None:
+    texts = ("some time at home", "please call me at home", "CALL ME")
+    test = [make_message(i, text=text) for i, text in enumerate(texts)]
+    answers = BASELINES["keyword list"]([], test)
+    assert answers[:, 2].tolist() == [0, 1, 1]
+    assert answers[:, 1].tolist() == [0, 0, 0]
+
+
 def test_labels_of_one_kind_answer_with_their_share() -> None:
     answers = BASELINES["TF-IDF + logistic regression"](PARTIAL, messages(8))
     np.testing.assert_allclose(answers[:, 0], 0.5)
