@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from hashlib import blake2b
+from threading import Event
 from typing import Final, Literal
 
 import pyarrow as pa
@@ -100,7 +102,7 @@ class Answerer:
     """Turns texts into the added columns; texts that are equal once normalised are scored once.
 
     The answers to the last 20,000 different texts are remembered, so that memory stays flat.
-    Not safe to share between threads.
+    Not safe to share between threads, but for ``stop``.
     """
 
     def __init__(self, classifier: Classifier, workers: int = 1, prefix: str = "") -> None:
@@ -115,6 +117,11 @@ class Answerer:
         self._classifier = classifier
         self._workers = workers
         self._remembered: dict[bytes, Prediction] = {}
+        self._stopped = Event()
+
+    def stop(self) -> None:
+        """Have answers that another thread asks for end early, with a ``CancelledError``."""
+        self._stopped.set()
 
     def answer(self, column: pa.Array | pa.ChunkedArray) -> pa.RecordBatch:
         """Return the added columns for a column of texts, one row a text.
@@ -157,13 +164,19 @@ class Answerer:
                 unknown[key] = text
             else:
                 answers[key] = remembered
-        predictions = self._classifier.predict_many(unknown.values(), self._workers)
+        predictions = self._classifier.predict_many(self._until_stopped(unknown.values()), self._workers)
         answers.update(zip(unknown, predictions, strict=True))
         # Texts just used go to the end, the oldest go first.
         self._remembered.update(answers)
         while len(self._remembered) > _REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         return [None if key is None else answers[key] for key in keys]
+
+    def _until_stopped(self, texts: Iterable[str]) -> Iterator[str]:
+        for text in texts:
+            if self._stopped.is_set():
+                raise CancelledError
+            yield text
 
 
 def _digest(text: str) -> bytes:

@@ -24,12 +24,14 @@ class Block(ABC):
     Attributes:
         file: Where the rows are from.
         first_row: Number of the first of them in its file, from 1, a header not counted.
+        size: Characters of text, or bytes of Arrow data, of all of them.
     """
 
-    def __init__(self, file: TableFile, first_row: int) -> None:
-        """Say where the rows are from."""
+    def __init__(self, file: TableFile, first_row: int, size: int) -> None:
+        """Say where the rows are from and how large they are."""
         self.file = file
         self.first_row = first_row
+        self.size = size
 
     @abstractmethod
     def __len__(self) -> int:
@@ -59,17 +61,19 @@ class Block(ABC):
 class RecordBlock(Block):
     """Rows of a CSV or JSON file."""
 
-    def __init__(self, file: TableFile, first_row: int, rows: Sequence[Record | Malformed]) -> None:
-        """Take the rows and say where they are from."""
-        super().__init__(file, first_row)
+    def __init__(
+        self, file: TableFile, first_row: int, size: int, rows: Sequence[Record | Malformed]
+    ) -> None:
+        """Take the rows and say where they are from and how large they are."""
+        super().__init__(file, first_row, size)
         self.rows = rows
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def head(self, rows: int) -> RecordBlock:
-        """Return the first rows."""
-        return RecordBlock(self.file, self.first_row, self.rows[:rows])
+        """Return the first rows, taken to be as large as all are on average."""
+        return RecordBlock(self.file, self.first_row, self.size * rows // len(self), self.rows[:rows])
 
     def names(self) -> list[str]:
         """Return the names of the columns in the order in which they come up."""
@@ -116,7 +120,7 @@ class TableBlock(Block):
 
     def __init__(self, file: TableFile, first_row: int, rows: pa.Table) -> None:
         """Take the rows and say where they are from."""
-        super().__init__(file, first_row)
+        super().__init__(file, first_row, rows.nbytes)
         self.rows = rows
 
     def __len__(self) -> int:
@@ -131,13 +135,24 @@ class TableBlock(Block):
         return read_texts(self.rows.column(column))
 
     def values(self, column: str) -> list[Any]:
-        """Return the values of a column."""
-        return json_ready(self.rows.column(column))
+        """Return the values of a column.
+
+        Raises:
+            ScoringError: Text inside a nested value is not UTF-8.
+        """
+        try:
+            return json_ready(self.rows.column(column))
+        except UnicodeDecodeError as error:
+            last = self.first_row + len(self) - 1
+            raise ScoringError(
+                f"{self.file.path}, rows {self.first_row} to {last}: column {column} holds lists or "
+                f"structures with text that is not UTF-8 ({error}); correct them or drop the column"
+            ) from error
 
     def records(self, text_column: str) -> list[Record]:
         """Return the rows."""
         names = self.rows.column_names
-        columns = [json_ready(column) for column in self.rows.columns]
+        columns = [self.values(name) for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def table(self, schema: pa.Schema, text_column: str) -> pa.Table:

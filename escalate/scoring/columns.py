@@ -36,9 +36,15 @@ def choose_text_column(schema: pa.Schema, wanted: str | None, others: list[str],
     candidates: list[str] = strings
     if len(strings) > 1 and sample is not None:
         candidates = [name for name in strings if _is_wordy(sample, name)]
-    if len(candidates) != 1:
-        found = f"{len(candidates)} columns may hold" if candidates else "no column seems to hold"
-        raise ScoringError(f"{found} the messages; name one with --text-column: {_listed(schema)}")
+    if not candidates:
+        raise ScoringError(
+            "no column seems to hold the messages; where the file is not UTF-8, name its --encoding, such as "
+            f"cp1255, or else name one with --text-column: {_listed(schema)}"
+        )
+    if len(candidates) > 1:
+        raise ScoringError(
+            f"{len(candidates)} columns may hold the messages; name one with --text-column: {_listed(schema)}"
+        )
     return candidates[0]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -80,17 +80,17 @@ def score(
         from escalate.scoring.run import score_file
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"escalate score (module {error.name})", "batch") from error
+    common: dict[str, Any] = {
+        "text_column": text_column,
+        "id_column": id_column,
+        "time_column": time_column,
+        "prefix": prefix,
+        "encoding": encoding,
+        "limit": limit,
+        "workers": usable_cores() if workers is None else workers,
+    }
     if dry_run:
-        options = Options(
-            text_column=text_column,
-            id_column=id_column,
-            time_column=time_column,
-            prefix=prefix,
-            encoding=encoding,
-            layout=CsvFormat(delimiter, quote, escape),
-            limit=limit,
-            workers=usable_cores() if workers is None else workers,
-        )
+        options = Options(layout=CsvFormat(delimiter, quote, escape), **common)
         classifier = Classifier.load(model, policy=policy)
         plan = make_plan(source, output, options, classifier)
         _print_plan(plan, options, estimate_seconds(plan, options, classifier))
@@ -100,16 +100,10 @@ def score(
             summary = score_file(
                 source,
                 output,
-                text_column=text_column,
-                id_column=id_column,
-                time_column=time_column,
-                prefix=prefix,
-                encoding=encoding,
+                **common,
                 delimiter=delimiter,
                 quote=quote,
                 escape=escape,
-                limit=limit,
-                workers=workers,
                 model=model,
                 policy=policy,
                 strict=strict,

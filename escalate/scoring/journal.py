@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,7 +25,10 @@ from escalate.scoring.tally import Tally
 
 _FORMAT: Final = 1
 _JOURNAL: Final = "journal.jsonl"
+_UNFINISHED_JOURNAL: Final = f"{_JOURNAL}.tmp"
 _LOCK: Final = "lock"
+_WHOLE: Final = "whole.tmp"
+_PART: Final = re.compile(r"part-\d{6,}\.\w+(\.tmp)?")
 
 Binding = Mapping[str, Mapping[str, Any]]
 """What a run depends on, in sections (input, options, model, ...) of JSON-ready values by name."""
@@ -50,6 +54,15 @@ class Journal:
     def exists(self) -> bool:
         """True where an unfinished run left its journal."""
         return self._path.is_file()
+
+    @property
+    def whole(self) -> Path:
+        """Temporary name of the whole output."""
+        return self.folder / _WHOLE
+
+    def part_path(self, number: int, ending: str) -> Path:
+        """Return the name of a part; numbers count from 0."""
+        return self.folder / f"part-{number:06d}.{ending}"
 
     def start(self, binding: Binding) -> None:
         """Begin a new run; what another left goes.
@@ -97,9 +110,9 @@ class Journal:
         self._append({"whole": file_sha256(whole)})
 
     def remove(self) -> None:
-        """Delete parts and journal, the journal last."""
+        """Delete parts and journal, the journal last; files that no run makes stay."""
         for path in self.folder.iterdir():
-            if path.name not in (_JOURNAL, _LOCK):
+            if path.name in (_WHOLE, _UNFINISHED_JOURNAL) or _PART.fullmatch(path.name):
                 path.unlink()
         self._path.unlink(missing_ok=True)
 
@@ -132,12 +145,14 @@ def locked_folder(output: Path) -> Iterator[Path]:
     The lock goes with the process that holds it, however that ends. An emptied folder is removed.
 
     Raises:
-        ScoringError: Another run is writing the output, or the folder cannot be made.
+        ScoringError: Another run is writing the output, the folder cannot be made, or it holds files
+            but is that of no run.
     """
     folder = parts_folder(output)
     lock = FileLock(folder / _LOCK)
     try:
         folder.mkdir(exist_ok=True)
+        _refuse_foreign(folder)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise ScoringError(f"another run is writing {output}; wait until it ends, or stop it") from error
@@ -146,10 +161,16 @@ def locked_folder(output: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if not any(path.name != _LOCK for path in folder.iterdir()):
+        nothing_left = not any(path.name != _LOCK for path in folder.iterdir())
+        if os.name != "posix":
+            # Windows deletes no file that is open: first ours must be closed, and the lock that another
+            # run takes from then on is safe.
+            lock.release()
+        if nothing_left:
             with suppress(OSError):
-                (folder / _LOCK).unlink()
+                (folder / _LOCK).unlink(missing_ok=True)
                 folder.rmdir()
+        # Elsewhere last, so that the lock of no other run is deleted.
         lock.release()
 
 
@@ -167,7 +188,7 @@ def durable_file(path: Path, temporary: Path | None = None) -> Iterator[Path]:
     temporary = temporary or path.with_name(f"{path.name}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as stream:
+        with temporary.open("r+b") as stream:  # Windows syncs only what may be written
             os.fsync(stream.fileno())
         temporary.replace(path)
     finally:
@@ -179,6 +200,16 @@ def durable_file(path: Path, temporary: Path | None = None) -> Iterator[Path]:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that has the name of a run's, but which no run made."""
+    names = {path.name for path in folder.iterdir()}
+    if _JOURNAL not in names and (foreign := sorted(names - {_LOCK, _UNFINISHED_JOURNAL})):
+        raise ScoringError(
+            f"{folder} is no folder of an unfinished run, but holds {foreign[0]}; "
+            "move that folder away, or name another output"
+        )
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import pyarrow as pa
@@ -57,16 +58,22 @@ class ParquetSource(Source):
             rows = _rows_in_block(parquet.metadata)
             for batch in parquet.iter_batches(batch_size=rows, use_threads=False):
                 table = pa.Table.from_batches([batch])
-                for name, value in file.partitions.items():
+                for name in self.partition_names:
                     if name not in table.column_names:
-                        table = table.append_column(name, pa.array([value] * len(batch), pa.string()))
+                        values = [file.partitions.get(name)] * len(batch)
+                        table = table.append_column(name, pa.array(values, pa.string()))
                 yield TableBlock(file, first_row, table)
                 first_row += len(batch)
 
 
-def _open(file: TableFile) -> pq.ParquetFile:
+@contextmanager
+def _open(file: TableFile) -> Iterator[pq.ParquetFile]:
     # Buffered pages instead of whole row groups keep memory flat.
-    return pq.ParquetFile(str(file.path), buffer_size=_READ_BYTES, pre_buffer=False)
+    with (
+        file.path.open("rb") as stream,
+        pq.ParquetFile(stream, buffer_size=_READ_BYTES, pre_buffer=False) as parquet,
+    ):
+        yield parquet
 
 
 def _rows_in_block(metadata: pq.FileMetaData) -> int:

@@ -14,10 +14,14 @@ from escalate.scoring.blocks import Block
 from escalate.scoring.journal import Journal, durable_file
 from escalate.scoring.plan import Options, Plan
 from escalate.scoring.sinks import Scored
+from escalate.scoring.sources import BLOCK_SIZE
 from escalate.scoring.tally import BadRow, Tally, bad_rows_of, months_of
 
 PART_ROWS: Final = 1_000
-"""A part is finished with the block that brings it to so many rows."""
+"""A part is finished with the block that brings it to so many rows, or to ``PART_SIZE``."""
+
+PART_SIZE: Final = BLOCK_SIZE
+"""Characters or bytes, as in ``Block.size``."""
 
 OnProgress = Callable[[int, int], None]
 """Called with the rows done and the rows in all."""
@@ -40,7 +44,7 @@ def write_parts(
     def write(number: int, answered: tuple[list[Scored], Tally]) -> None:
         rows, tally = answered
         plan.refuse_changed(block for block, _ in rows)
-        path = journal.folder / f"part-{number:06d}.{plan.sink.file.format}"
+        path = journal.part_path(number, plan.sink.file.format)
         with durable_file(path) as temporary:
             plan.sink.write_part(temporary, rows)
         journal.add_part(path, tally)
@@ -51,19 +55,20 @@ def write_parts(
         on_progress(journal.tally.rows, plan.rows)
     parts = enumerate(_parts(plan.source.blocks(options.limit)))
     # A part is answered while the one before it is written and the one after it is read.
-    with ThreadPoolExecutor(1, thread_name_prefix="escalate-part") as pool:
-        previous: tuple[int, Future[tuple[list[Scored], Tally]]] | None = None
-        try:
-            for number, blocks in islice(parts, len(journal.parts), None):
-                answering = pool.submit(_answer, blocks, plan, options, answerer)
-                if previous is not None:
-                    write(previous[0], previous[1].result())
-                previous = number, answering
+    pool = ThreadPoolExecutor(1, thread_name_prefix="escalate-part")
+    previous: tuple[int, Future[tuple[list[Scored], Tally]]] | None = None
+    try:
+        for number, blocks in islice(parts, len(journal.parts), None):
+            answering = pool.submit(_answer, blocks, plan, options, answerer)
             if previous is not None:
                 write(previous[0], previous[1].result())
-        finally:
-            # Where the run ends early, nobody waits for the answers to a part that was not begun.
-            pool.shutdown(wait=False, cancel_futures=True)
+            previous = number, answering
+        if previous is not None:
+            write(previous[0], previous[1].result())
+    finally:
+        # Where the run ends early, nobody waits for the answers to the other parts.
+        answerer.stop()
+        pool.shutdown(cancel_futures=True)
 
 
 def join_parts(plan: Plan, journal: Journal) -> None:
@@ -73,17 +78,17 @@ def join_parts(plan: Plan, journal: Journal) -> None:
         OSError: The output cannot be written; the parts stay.
     """
     target = plan.sink.file.path
-    with durable_file(target, journal.folder / "whole.tmp") as temporary:
+    with durable_file(target, journal.whole) as temporary:
         plan.sink.join(temporary, journal.parts)
         journal.finish(temporary)
 
 
 def _parts(blocks: Iterable[Block]) -> Iterator[list[Block]]:
-    """Gather blocks until they have the rows of a part; small files share one."""
+    """Gather blocks until they have the rows or the size of a part; small files share one."""
     part: list[Block] = []
     for block in blocks:
         part.append(block)
-        if sum(map(len, part)) >= PART_ROWS:
+        if sum(map(len, part)) >= PART_ROWS or sum(block.size for block in part) >= PART_SIZE:
             yield part
             part = []
     if part:

@@ -17,6 +17,7 @@ import tokenizers
 
 from escalate.classifier import Classifier
 from escalate.errors import ScoringError
+from escalate.processor import has_exact_products
 from escalate.scoring.answers import Answerer, answer_schema
 from escalate.scoring.blocks import Block
 from escalate.scoring.columns import choose_text_column, refuse_clashes, require_column
@@ -99,7 +100,7 @@ def make_plan(source: str | Path, output: Path, options: Options, classifier: Cl
     """
     target = describe_file(output)
     files = find_files(str(source), parts_folder(output))
-    _refuse_inside(output, str(source), files)
+    _refuse_overlap(output, str(source), files)
     stamps = {file.path: stamp(file) for file in files}
     reader = _open_source(files, options)
     survey = reader.survey()
@@ -154,10 +155,14 @@ def _columns_of(source: Source, schema: pa.Schema, options: Options) -> str:
     return choose_text_column(schema, options.text_column, others, sample)
 
 
-def _refuse_inside(output: Path, source: str, files: Sequence[TableFile]) -> None:
-    folder = Path(source).resolve()
+def _refuse_overlap(output: Path, source: str, files: Sequence[TableFile]) -> None:
+    folder, parts = Path(source).resolve(), parts_folder(output)
     if folder.is_dir() and folder in output.resolve().parents:
         raise ScoringError(f"{output} is inside the input {source}; write it to another folder")
+    if inside := next((file.path for file in files if parts.resolve() in file.path.resolve().parents), None):
+        raise ScoringError(
+            f"the input {inside} is in {parts}, which a run deletes; name another output, or move the input"
+        )
     if any(output.exists() and output.samefile(file.path) for file in files):
         raise ScoringError(f"{output} is an input file; write to another name")
 
@@ -180,6 +185,8 @@ def _binding(
         },
         "model": {"version": classifier.version, "checksum": classifier.manifest["checksum"]},
         "policy": classifier.policy.to_dict(),
+        # The two ways of multiplying give probabilities that differ a little.
+        "processor": {"with exact products of 8-bit integers (VNNI)": has_exact_products()},
         "version of": {
             "Python": platform.python_version(),
             "escalate": __version__,

@@ -24,6 +24,7 @@ from escalate.scoring.tally import (
     months_in,
     show_rate,
 )
+from escalate.scoring.values import readable
 
 REPORT: Final = "REPORT.md"
 RATES_FIGURE: Final = "escalation_rate.png"
@@ -54,7 +55,7 @@ def write_report(summary: Summary, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures = {SCORES_FIGURE: draw_scores(summary.tally)}
-    if _known_months(summary.tally):
+    if _drawn_months(summary.tally):
         figures[RATES_FIGURE] = draw_rates(summary.tally)
     for name, figure in figures.items():
         image = BytesIO()
@@ -71,7 +72,7 @@ def draw_rates(tally: Tally) -> Figure:
     """Draw the escalation rate over the months, a line for each language."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    months = _known_months(tally)
+    months = _drawn_months(tally)
     for language in languages_of(tally):
         rates = [count_actions(tally, language=language, month=month).escalation_rate for month in months]
         if language in LANGUAGES:
@@ -117,7 +118,7 @@ def draw_scores(tally: Tally) -> Figure:
 
 def _sections(summary: Summary) -> Iterator[str]:
     tally = summary.tally
-    yield f"# Scores of {summary.output.name}"
+    yield f"# Scores of {readable(summary.output.name)}"
     model = f"{tally.rows:,} rows, of which {tally.rows - tally.statuses['ok']:,} without an answer; "
     yield f"{model}{summary.seconds:,.0f} seconds, {summary.resumed:,} rows done by an earlier run."
     yield "## Actions by language"
@@ -126,7 +127,7 @@ def _sections(summary: Summary) -> Iterator[str]:
     if months := months_in(tally):
         yield "## Actions by month"
         yield _table("month", [(month, count_actions(tally, month=month)) for month in months])
-        if _known_months(tally):
+        if _drawn_months(tally):
             yield f"![Escalation rate by month, for each language]({RATES_FIGURE})"
     yield "## Scores"
     yield f"![Distributions of the three probabilities, for each language]({SCORES_FIGURE})"
@@ -154,5 +155,7 @@ def _table(name: str, rows: Sequence[tuple[str, ActionCounts]]) -> str:
     )
 
 
-def _known_months(tally: Tally) -> list[str]:
-    return [month for month in months_in(tally) if month != NO_MONTH]
+def _drawn_months(tally: Tally) -> list[str]:
+    """Return the months in which a language that is drawn has answers."""
+    months = {month for month, language, _ in tally.actions if language in LANGUAGES}
+    return sorted(months - {"", NO_MONTH})

@@ -62,7 +62,9 @@ class _TextSink(Sink):
 
     def join(self, path: Path, parts: Sequence[Path]) -> None:
         """Write header and parts one after the other, compressed as one stream."""
-        with pa.output_stream(str(path), compression=self.file.compression) as stream:
+        # Through Python's own file, so that a full disk is an OSError with its number, and because pyarrow
+        # takes no name that is not UTF-8.
+        with path.open("wb") as file, pa.output_stream(file, compression=self.file.compression) as stream:
             stream.write(self._header)
             for part in parts:
                 with part.open("rb") as lines:
@@ -142,7 +144,6 @@ class ParquetSink(Sink):
         return pa.schema([*self._columns, *self._added], metadata=self._columns.metadata)
 
     def _write(self, path: Path, tables: Iterable[pa.Table]) -> None:
-        # Through Python's own file, so that a full disk is an OSError with its number.
         with path.open("wb") as stream, pq.ParquetWriter(stream, self._schema) as writer:
             for table in tables:
                 writer.write_table(with_schema(table, self._schema))
@@ -161,7 +162,7 @@ def open_sink(
 def _row_groups(parts: Sequence[Path]) -> Iterator[pa.Table]:
     waiting: list[pa.Table] = []
     for part in parts:
-        with pq.ParquetFile(str(part)) as parquet:
+        with part.open("rb") as stream, pq.ParquetFile(stream) as parquet:
             waiting.append(parquet.read(use_threads=False))
         rows, size = (sum(values) for values in zip(*((t.num_rows, t.nbytes) for t in waiting), strict=True))
         if rows >= _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES:

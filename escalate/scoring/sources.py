@@ -35,11 +35,17 @@ class Survey:
 
 
 class Source(ABC):
-    """Files of one format, read one after the other."""
+    """Files of one format, read one after the other.
+
+    Attributes:
+        files: The files in the order in which they are read.
+        partition_names: Columns that the folders of any file tell; null in the rows of the others.
+    """
 
     def __init__(self, files: Sequence[TableFile]) -> None:
         """Take the files in the order in which they are read."""
         self.files = files
+        self.partition_names = list(dict.fromkeys(name for file in files for name in file.partitions))
 
     @abstractmethod
     def survey(self) -> Survey:
@@ -71,8 +77,7 @@ class Source(ABC):
     def with_partitions(self, columns: Iterable[pa.Field]) -> pa.Schema:
         """Return the columns of the files and, as strings, those that only folder names tell."""
         schema = pa.schema(columns)
-        names = dict.fromkeys(name for file in self.files for name in file.partitions)
-        for name in names:
+        for name in self.partition_names:
             if name not in schema.names:
                 schema = schema.append(pa.field(name, pa.string()))
         return schema
@@ -85,9 +90,12 @@ def reading(file: TableFile) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise ScoringError(f"cannot read {file.path}: there is no such file") from error
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeError, pa.ArrowException) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ScoringError(f"cannot read {file.path}: {cause}; copy or export the file again") from error
+        remedy = "copy or export the file again"
+        if isinstance(error, UnicodeError) and file.format != "parquet":
+            remedy = "name another encoding with --encoding, such as utf-16-le"
+        raise ScoringError(f"cannot read {file.path}: {cause}; {remedy}") from error
 
 
 def refuse_duplicates(file: TableFile, names: Sequence[str]) -> None:

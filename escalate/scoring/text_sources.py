@@ -122,10 +122,10 @@ def _blocks(file: TableFile, records: Iterable[tuple[Record | Malformed, int]]) 
         rows.append(row)
         size += characters
         if len(rows) == BLOCK_ROWS or size >= BLOCK_SIZE:
-            yield RecordBlock(file, first_row, rows)
+            yield RecordBlock(file, first_row, size, rows)
             first_row, size, rows = first_row + len(rows), 0, []
     if rows:
-        yield RecordBlock(file, first_row, rows)
+        yield RecordBlock(file, first_row, size, rows)
 
 
 def _parse(line: str, file: TableFile) -> Record | Malformed:
@@ -184,5 +184,8 @@ codecs.register_error(_UNDECODABLE, _as_surrogates)
 @contextmanager
 def _open_text(file: TableFile, encoding: str, newline: str) -> Iterator[io.TextIOWrapper]:
     """Yield the text of a file; a byte that does not fit the encoding becomes a lone surrogate."""
-    with pa.input_stream(str(file.path), compression=file.compression, buffer_size=_READ_BYTES) as stream:
+    with (
+        file.path.open("rb") as binary,
+        pa.input_stream(binary, compression=file.compression, buffer_size=_READ_BYTES) as stream,
+    ):
         yield io.TextIOWrapper(stream, encoding, errors=_UNDECODABLE, newline=newline)

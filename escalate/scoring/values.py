@@ -75,7 +75,8 @@ def kind_of(values: Sequence[object]) -> pa.DataType:
     if classes == {bool}:
         return pa.bool_()
     if classes <= {int, float}:
-        if any(not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER for value in present):  # type: ignore[operator]
+        integers = [value for value in present if isinstance(value, int)]
+        if any(not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER for value in integers):
             return pa.string()
         return pa.int64() if classes == {int} else pa.float64()
     if classes & {str, bool, int, float}:

@@ -50,12 +50,13 @@ def write_csv(path: Path, rows: Sequence[dict[str, str]], encoding: str = "utf-8
 def read_any(path: Path) -> list[dict[str, Any]]:
     """Return the rows of an output, by readers that are not the project's."""
     name = path.name.removesuffix(".gz").removesuffix(".zst")
-    if name.endswith(".parquet"):
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-        return rows
     compression = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
-    with pa.input_stream(str(path), compression=compression) as stream:
-        text = stream.read().decode("utf-8")
+    with path.open("rb") as file, pa.input_stream(file, compression=compression) as stream:
+        data: bytes = stream.read()
+    if name.endswith(".parquet"):
+        rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(data)).to_pylist()
+        return rows
+    text = data.decode("utf-8")
     if name.endswith(".jsonl"):
         return [json.loads(line) for line in text.split("\n")[:-1]]
     return list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if ".tsv" in name else ","))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +42,8 @@ def test_the_summary_of_a_run(source: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
+    import pty
+
     here, there = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     process = subprocess.Popen(
@@ -86,6 +87,17 @@ def test_the_report_without_times_and_without_rows(source: Path, tmp_path: Path)
     assert "0 rows" in (tmp_path / "none" / "REPORT.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.filterwarnings("error")
+def test_months_of_other_languages_only_are_not_drawn(tmp_path: Path) -> None:
+    rows = [{"day": "2024-01-05", "text": "где моя посылка"}, {"day": "", "text": "Where is my parcel?"}]
+    source = write_csv(tmp_path / "in.csv", rows)
+    report = tmp_path / "report"
+    score_file(source, tmp_path / "out.csv", text_column="text", time_column="day", report=report)
+    assert [row["language"] for row in read_any(tmp_path / "out.csv")] == ["other", "en"]
+    assert "2024-01" in (report / "REPORT.md").read_text(encoding="utf-8")
+    assert sorted(path.name for path in report.iterdir()) == ["REPORT.md", "scores.png"]
+
+
 def test_a_dry_run_writes_nothing(source: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     finished = run_score(source, tmp_path / "out.parquet", "--dry-run", "--limit", "50", "--workers", "1")
@@ -107,6 +119,14 @@ def test_the_text_column_is_found_or_asked_for(tmp_path: Path) -> None:
     ):
         score_file(source, tmp_path / "two.jsonl")
     score_file(source, tmp_path / "two.jsonl", id_column="note")
+
+
+def test_an_encoding_that_hides_the_messages_is_mentioned(tmp_path: Path) -> None:
+    rows = [{"city": "חיפה", "text": "אני רוצה לדבר עם נציג"}] * 3
+    source = write_csv(tmp_path / "in.csv", rows, encoding="cp1255")
+    with pytest.raises(ScoringError, match=r"no column seems to hold.*--encoding.*'city', 'text'"):
+        score_file(source, tmp_path / "out.csv")
+    score_file(source, tmp_path / "out.csv", encoding="cp1255")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +187,21 @@ def test_wrong_files_say_what_is_wrong(
 def test_an_input_is_not_overwritten_by_its_answers(source: Path) -> None:
     with pytest.raises(ScoringError, match="is an input file"):
         score_file(source, source, overwrite=True)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("source_name", ["all.csv.parts", "all.csv.parts/a.csv", "in.csv"])
+def test_a_folder_that_no_run_made_is_left_alone(
+    source_name: str, overwrite: bool, source: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "all.csv.parts"
+    folder.mkdir()
+    write_csv(folder / "a.csv", rows_of(3))
+    (folder / "notes.md").write_text("precious", encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ScoringError, match=r"is no folder of an unfinished run, but holds a\.csv; move"):
+        score_file(tmp_path / source_name, tmp_path / "all.csv", overwrite=overwrite)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_prefix_avoids_a_clash(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+import os
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from escalate import Classifier, ScoringError, score_file
 from escalate.scoring.answers import ANSWER_COLUMNS, answer_schema
 from escalate.scoring.files import describe_file
 from escalate.scoring.sinks import open_sink
+from escalate.scoring.tally import months_in
 from escalate.scoring.text_sources import JsonSource
-from tests.escalate.scoring.tables import MESSAGES, read_any, rows_of, write_csv
+from tests.escalate.scoring.tables import MESSAGES, read_any, rows_of, run_score, write_csv
 
 ENDINGS = ("csv", "tsv", "jsonl", "parquet", "csv.gz", "csv.zst", "jsonl.gz", "jsonl.zst", "tsv.gz")
 
@@ -102,6 +105,15 @@ def test_json_keeps_objects_and_gives_parquet_types(tmp_path: Path) -> None:
     assert table["mixed"].to_pylist() == [None, None, "x", "1"]
     assert table["empty"].to_pylist()[2] == "{}"
     assert table["text"].to_pylist()[1] == "5"
+
+
+def test_large_json_numbers_with_a_fraction_or_exponent_stay_numbers(tmp_path: Path) -> None:
+    lines = ['{"text": "a b", "x": 1.5, "n": 1}', '{"text": "c d", "x": 1e20, "n": 100000000000000000000}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    score_file(tmp_path / "in.jsonl", tmp_path / "out.parquet", text_column="text")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["x"].to_pylist() == [1.5, 1e20]
+    assert table["n"].to_pylist() == ["1", "1" + 20 * "0"]  # no integer type of Parquet holds these
 
 
 @pytest.mark.parametrize(
@@ -240,6 +252,33 @@ def test_half_a_surrogate_pair_in_utf_16_costs_one_row(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_utf_16_without_a_byte_order_mark_is_refused(ending: str, tmp_path: Path) -> None:
+    source = tmp_path / f"in.{ending}"
+    source.write_bytes("text\nWhere is it?\n".encode("utf-16-le"))
+    with pytest.raises(ScoringError, match=rf"in\.{ending}: .*BOM; name another encoding .* utf-16-le"):
+        score_file(source, tmp_path / "out.csv", text_column="text", encoding="utf-16")
+    if ending == "csv":
+        score_file(source, tmp_path / "out.csv", encoding="utf-16-le")
+        assert read_any(tmp_path / "out.csv")[0]["text"] == "Where is it?"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+@pytest.mark.parametrize("ending", ["csv", "jsonl.gz", "csv.zst", "parquet"])
+def test_file_names_that_are_not_utf_8(ending: str, tmp_path: Path) -> None:
+    write_csv(tmp_path / "rows.csv", [*rows_of(20), {"id": "20", "day": "", "text": ""}])
+    source, output = (tmp_path / os.fsdecode(f"{n}-הודעה.{ending}".encode("cp1255")) for n in ("in", "out"))
+    score_file(tmp_path / "rows.csv", source)
+    report = tmp_path / "report"
+    score_file(source, output, text_column="text", prefix="x_", report=report)
+    assert [row["x_status"] for row in read_any(output)] == [*["ok"] * 20, "missing_text"]
+    assert "# Scores of out-\\xe4\\xe5" in (report / "REPORT.md").read_text(encoding="utf-8")
+    if ending == "csv":
+        again = run_score(source, output)
+        assert again.returncode == 1
+        assert "exists; replace it with --overwrite" in again.stderr
+
+
 def test_an_empty_text_is_missing_in_every_format(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", [{"text": "", "id": "1"}])
     (tmp_path / "a.jsonl").write_text('{"id": 1, "text": ""}\n', encoding="utf-8")
@@ -265,6 +304,17 @@ def test_a_folder_with_partitions(tmp_path: Path) -> None:
     pattern = tmp_path / "tickets" / "year=2024" / "*" / "*.parquet"
     score_file(pattern, tmp_path / "one.csv", text_column="text")
     assert len(read_any(tmp_path / "one.csv")) == 2
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_only_some_files_are_in_a_partition(ending: str, tmp_path: Path) -> None:
+    (tmp_path / "mixed" / "year=2024-05").mkdir(parents=True)
+    for name in (f"year=2024-05/a.{ending}", f"z.{ending}"):
+        score_file(write_csv(tmp_path / "in.csv", rows_of(1)), tmp_path / "mixed" / name, prefix="x_")
+    for output in ("out.parquet", "out.jsonl", "out.csv"):
+        summary = score_file(tmp_path / "mixed", tmp_path / output, text_column="text", time_column="year")
+        assert [row.get("year") or None for row in read_any(tmp_path / output)] == ["2024-05", None]
+        assert months_in(summary.tally) == ["2024-05", "unknown"]
 
 
 def test_files_of_a_folder_may_order_columns_differently(tmp_path: Path) -> None:
@@ -337,6 +387,19 @@ def test_broken_strings_in_parquet(tmp_path: Path) -> None:
             ("\\xff\\xfe", "broken_encoding"),
             ("yes", "ok"),
         ]
+
+
+def test_broken_strings_inside_lists_in_parquet_name_their_column(tmp_path: Path) -> None:
+    broken = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe"))
+    lists = pa.ListArray.from_arrays(pa.array([0, 0, 1], pa.int32()), broken)
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"tags": lists, "text": MESSAGES[:2]}), source)
+    score_file(source, tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet")["tags"].chunk(0).equals(lists)
+    with pytest.raises(ScoringError, match=r"in\.parquet, rows 1 to 2: column tags holds .* not UTF-8"):
+        score_file(source, tmp_path / "out.jsonl")
+    with pytest.raises(ScoringError, match="column tags"):
+        score_file(source, tmp_path / "more.parquet", time_column="tags")
 
 
 VALUES = st.recursive(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
-import resource
 import shutil
 import signal
+import stat
 import subprocess
+import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,10 +21,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from escalate import Classifier, ScoringError, score_file
+from escalate import Classifier, Prediction, ScoringError, processor, score_file
 from escalate.bundle import seal
+from escalate.scoring.answers import Answerer
 from escalate.scoring.journal import Journal
 from escalate.scoring.journal import durable_file as durable
 from tests.escalate.scoring.tables import (
@@ -33,6 +39,8 @@ from tests.escalate.scoring.tables import (
     score_without_waiting,
     write_csv,
 )
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")
 
 KILLS = 20
 BAD_LINES = (b"one cell", b"1,2,3,4", b'77,"never closed', b"5,2024-01-01,", b"6,2024-01-01,\xff\xfe")
@@ -66,6 +74,7 @@ def begin(source: Path, output: Path) -> BaseProcess:
     return process
 
 
+@posix_only
 @pytest.mark.parametrize(("ending", "kills"), [("csv", KILLS), ("parquet", 4), ("jsonl.gz", 2)])
 def test_killed_at_random_moments_and_resumed(ending: str, kills: int, large: Path, tmp_path: Path) -> None:
     undisturbed = tmp_path / f"undisturbed.{ending}"
@@ -225,6 +234,18 @@ def test_a_changed_option_is_refused(
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_another_kind_of_processor_is_refused(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpu_info = tmp_path / "cpuinfo"
+    monkeypatch.setattr(processor, "CPU_INFO", cpu_info)
+    cpu_info.write_text("flags : avx2 avx512_vnni\n", encoding="utf-8")
+    interrupted(source, tmp_path / "out.csv")
+    cpu_info.write_text("flags : avx2\n", encoding="utf-8")
+    with pytest.raises(ScoringError, match=r"processor with exact products .*\(VNNI\) was True and is False"):
+        score_file(source, tmp_path / "out.csv", resume=True)
+
+
 def test_a_changed_input_is_refused(source: Path, tmp_path: Path) -> None:
     interrupted(source, tmp_path / "out.csv")
     data = source.read_bytes()
@@ -271,16 +292,15 @@ def test_input_written_to_while_it_is_read(source: Path, tmp_path: Path) -> None
 def test_killed_in_the_cleaning(
     deleted: int, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*arguments: object) -> None:
-        raise Killed
+    remove = Journal.remove
 
-    def start_without_removing(journal: Journal, binding: Any) -> None:
-        line = json.dumps({"format": 1, "binding": binding})
-        (journal.folder / "journal.jsonl").write_text(line + "\n", encoding="utf-8")
+    def killed_with_parts(journal: Journal) -> None:
+        if journal.parts:
+            raise Killed
+        remove(journal)
 
     with monkeypatch.context() as patch:
-        patch.setattr("escalate.scoring.journal.Journal.start", start_without_removing)
-        patch.setattr("escalate.scoring.journal.Journal.remove", killed)
+        patch.setattr("escalate.scoring.journal.Journal.remove", killed_with_parts)
         with pytest.raises(Killed):
             score_file(source, tmp_path / "out.csv")
     data = (tmp_path / "out.csv").read_bytes()
@@ -290,6 +310,15 @@ def test_killed_in_the_cleaning(
     assert summary.resumed == summary.tally.rows == 60
     assert (tmp_path / "out.csv").read_bytes() == data
     assert not (tmp_path / "out.csv.parts").exists()
+
+
+def test_killed_at_the_start(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out.csv.parts"
+    folder.mkdir()
+    (folder / "lock").touch()
+    (folder / "journal.jsonl.tmp").write_text('{"format"', encoding="utf-8")
+    assert score_file(source, tmp_path / "out.csv", resume=True).tally.rows == 60
+    assert not folder.exists()
 
 
 def test_an_input_that_changed_and_was_put_back_is_not_mixed(tmp_path: Path) -> None:
@@ -315,6 +344,22 @@ def test_parts_are_no_input_of_the_pattern_that_fits_them(source: Path, tmp_path
     output.parent.mkdir()
     interrupted(pattern, output)
     assert score_file(pattern, output, resume=True).tally.rows == 60
+
+
+@pytest.mark.parametrize("name", ["", "part-000000.json"])
+def test_the_parts_of_a_run_are_not_its_input(name: str, source: Path, tmp_path: Path) -> None:
+    folder = interrupted(source, tmp_path / "out.jsonl")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ScoringError, match=r"the input .* is in .*out\.jsonl\.parts, which a run deletes"):
+        score_file(folder / name, tmp_path / "out.jsonl", text_column="text", overwrite=True)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_file_that_no_run_made_survives_the_cleaning(source: Path, tmp_path: Path) -> None:
+    folder = interrupted(source, tmp_path / "out.csv")
+    (folder / "notes.md").write_text("precious", encoding="utf-8")
+    score_file(source, tmp_path / "out.csv", resume=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["lock", "notes.md"]
 
 
 def test_what_exists_is_not_overwritten_without_being_told(source: Path, tmp_path: Path) -> None:
@@ -371,9 +416,96 @@ def test_two_runs_on_one_output_exclude_each_other(source: Path, tmp_path: Path)
     assert len(read_any(tmp_path / "out.csv")) == 60
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_part_ends_at_its_size_too(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{**row, "id": row["id"] * 1_000} for row in rows_of(60)]
+    source = tmp_path / f"in.{ending}"
+    if ending == "csv":
+        write_csv(source, rows)
+    elif ending == "jsonl":
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), source)
+    monkeypatch.setattr("escalate.scoring.parts.PART_ROWS", 1_000)
+    monkeypatch.setattr("escalate.scoring.parquet_source.BLOCK_ROWS", 10)
+    score_file(source, tmp_path / "whole.csv", text_column="text")
+    # Ten rows, a block, have little more than 50,000 characters or bytes.
+    monkeypatch.setattr("escalate.scoring.parts.PART_SIZE", 100_000)
+    done = []
+    score_file(
+        source, tmp_path / "out.csv", text_column="text", on_progress=lambda rows, total: done.append(rows)
+    )
+    assert done == [0, 20, 40, 60]
+    interrupted(source, tmp_path / "resumed.csv", 20, text_column="text")
+    assert score_file(source, tmp_path / "resumed.csv", text_column="text", resume=True).resumed == 20
+    expected = (tmp_path / "whole.csv").read_bytes()
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "resumed.csv").read_bytes() == expected
+
+
+@posix_only
+def test_ctrl_c_and_resume(large: Path, tmp_path: Path) -> None:
+    undisturbed, output = tmp_path / "undisturbed.csv", tmp_path / "out.csv"
+    assert ended(begin(large, undisturbed)) == 0
+    arguments = ("--text-column", "text", "--time-column", "day")
+    process = subprocess.Popen(
+        score_command(large, output, *arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    journal = tmp_path / "out.csv.parts" / "journal.jsonl"
+    while lines_of(journal) < 3 and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 130, errors
+    assert "interrupted; finished parts are kept, go on with --resume" in errors
+    assert "Traceback" not in errors
+    assert not output.exists()
+    resumed = run_score(large, output, *arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "20,000 rows in" in resumed.stdout
+    assert " 20,000 of them now" not in resumed.stdout
+    assert output.read_bytes() == undisturbed.read_bytes()
+
+
+def test_a_run_that_ends_early_does_not_wait_for_the_part_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_csv(tmp_path / "in.csv", [{"text": f"where is parcel {i} now"} for i in range(60)])
+    asked: list[str] = []
+    under_way, stopped = threading.Event(), threading.Event()
+    predict, stop = Classifier.predict, Answerer.stop
+
+    def predict_in_step(self: Classifier, text: str) -> Prediction:
+        asked.append(text)
+        if len(asked) == 11:  # the first of the second part
+            under_way.set()
+            assert stopped.wait(60)
+        return predict(self, text)
+
+    def note_stop(self: Answerer) -> None:
+        stop(self)
+        stopped.set()
+
+    def on_progress(done: int, total: int) -> None:
+        if done == 10:
+            assert under_way.wait(60)
+            raise Killed
+
+    monkeypatch.setattr(Classifier, "predict", predict_in_step)
+    monkeypatch.setattr(Answerer, "stop", note_stop)
+    with pytest.raises(Killed):
+        score_file(source, tmp_path / "out.csv", workers=1, on_progress=on_progress)
+    assert len(asked) == 11
+
+
+@posix_only
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_full_disk_keeps_the_finished_parts(ending: str, large: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: parts fit, the joined output does not."""
+    import resource
+
     undisturbed, output = tmp_path / f"undisturbed.{ending}", tmp_path / f"out.{ending}"
     assert ended(begin(large, undisturbed)) == 0
     limit = undisturbed.stat().st_size * 2 // 3
@@ -413,6 +545,25 @@ def test_what_the_journal_names_is_on_the_disk_before(
         [folder / "journal.jsonl", folder / "whole.tmp", tmp_path],
     )
     assert synced == [*start, *parts[0], *parts[1], *end]
+
+
+@posix_only
+def test_files_are_synced_by_a_handle_that_may_write(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows syncs no others; folders are synced where there is POSIX only."""
+    import fcntl
+
+    modes = []
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            modes.append(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    score_file(source, tmp_path / "out.csv", limit=20)
+    assert len(modes) > 0
+    assert os.O_RDONLY not in modes
 
 
 def test_a_disk_that_fills_in_the_middle(

@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from escalate import Classifier
 from escalate.policy import OUTPUTS
-from escalate.scoring.answers import Answerer
-from escalate.scoring.tally import BINS, BadRow, Tally, count_actions, months_of
+from escalate.scoring.answers import Answerer, answer_schema
+from escalate.scoring.tally import BadRow, Tally, count_actions, months_of
 
 
 def test_months_are_those_of_iso_times() -> None:
@@ -44,11 +44,27 @@ def test_counts_are_those_of_the_answers_and_survive_json(classifier: Classifier
     assert english.escalation_rate == escalated / 2
     assert count_actions(tally, month="2024-01").rows == 2
     assert count_actions(tally, month="2025-01").escalation_rate is None
-    for output in OUTPUTS:
-        for answer in answers:
-            place = min(int(getattr(answer, output) * BINS), BINS - 1)
-            assert tally.scores[answer.language, output, place] >= 1
     assert sum(tally.scores.values()) == len(OUTPUTS) * len(answers)
+
+
+def test_scores_are_counted_in_twenty_bins() -> None:
+    rows = [
+        {"complexity": 0.0, "negative_sentiment": 0.5, "human_requested": 1.0},
+        {"complexity": 0.04, "negative_sentiment": 0.51, "human_requested": 0.97},
+        {"complexity": 0.06, "negative_sentiment": 0.49, "human_requested": 0.94},
+    ]
+    answers = [{**row, "language": "cs", "action": "continue", "status": "ok"} for row in rows]
+    tally = Tally()
+    tally.count(pa.RecordBatch.from_pylist(answers, schema=answer_schema()), "", [""] * 3)
+    assert tally.scores == {
+        ("cs", "complexity", 0): 2,
+        ("cs", "complexity", 1): 1,
+        ("cs", "negative_sentiment", 9): 1,
+        ("cs", "negative_sentiment", 10): 2,
+        ("cs", "human_requested", 18): 1,
+        ("cs", "human_requested", 19): 2,
+    }
+    assert Tally.from_dict(json.loads(json.dumps(tally.to_dict()))) == tally
 
 
 def test_only_the_first_bad_rows_are_kept() -> None:
