@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,18 +100,31 @@ def known_to_others(messages: Sequence[Message], against: Path | None) -> Iterat
     Raises:
         BundleError: The other model cannot be read.
     """
-    if count := _count(messages, CORPUS):
+    if count := _count(messages, _learned_texts(CORPUS)):
         yield f"{count:,} of these messages are in the project's corpus: the released model knows them."
     if against is None:
         return
-    manifest = read_manifest(against)
-    if trained_by_project(manifest):
-        return
-    folder = find_own_corpus(against, manifest)
-    if folder is None:
+    learned = learned_own_texts(against)
+    if learned is None:
         yield "The training messages of the old model are not to be found: it may have learned some of these."
-    elif count := _count(messages, folder):
+    elif count := _count(messages, learned):
         yield f"{count:,} of these messages were learned by the old model: it looks better than it is."
+
+
+def learned_own_texts(bundle: Path) -> set[str] | None:
+    """Return the normalised texts of own messages that a model learned, was stopped by or calibrated with.
+
+    Returns:
+        The texts, none for a model of the project; None where they are not to be found.
+
+    Raises:
+        BundleError: The model cannot be read.
+    """
+    manifest = read_manifest(bundle)
+    if trained_by_project(manifest):
+        return set()
+    folder = find_own_corpus(bundle, manifest)
+    return None if folder is None else _learned_texts(folder)
 
 
 def _training_messages(bundle: Path, run: Path | None) -> tuple[Path | None, tuple[str, ...]]:
@@ -131,10 +144,8 @@ def _training_messages(bundle: Path, run: Path | None) -> tuple[Path | None, tup
 
 
 def _learned_texts(folder: Path) -> set[str]:
-    """Return the texts that a model learned, was stopped by or calibrated with."""
     return {normalise(m.text) for split in ("train", "validation") for m in read_split(folder, split)}
 
 
-def _count(messages: Sequence[Message], corpus: Path) -> int:
-    texts = _learned_texts(corpus)
+def _count(messages: Sequence[Message], texts: Set[str]) -> int:
     return sum(normalise(message.text) in texts for message in messages)

@@ -32,6 +32,7 @@ from training.retraining.announcing import announce_data, announce_time
 from training.retraining.estimating import estimate
 from training.retraining.learning import choose_watched, learn
 from training.retraining.mixing import mix, without
+from training.retraining.own_messages import learned_own_texts
 from training.retraining.plan import Plan, Record, find_record, write_record
 from training.tickets.own_corpus import FOLDER, OwnCorpus, read_own_corpus, write_own_corpus
 from training.tickets.reading import read_tickets
@@ -122,11 +123,26 @@ def _own_corpus(plan: Plan, record: Record, folder: Path) -> OwnCorpus:
     if (folder / FOLDER).is_dir():
         return read_own_corpus(folder / FOLDER)
     tickets = read_tickets(plan.source, plan.columns)
-    split = split_tickets(tickets, plan.split, plan.seed)
+    split = split_tickets(tickets, plan.split, plan.seed, _learned_by_start(plan))
     _refuse_unlabelled(plan, split.train)
     _refuse_constant(plan, tickets.messages)
     write_record(record, folder)
     return write_own_corpus(tickets, split, folder / FOLDER)
+
+
+def _learned_by_start(plan: Plan) -> set[str]:
+    """Return the own texts that the model to start from has learned: they can judge no model after it."""
+    if plan.start_bundle is None:
+        return set()
+    learned = learned_own_texts(plan.start_bundle)
+    if learned is None:
+        say(
+            _console,
+            f"The messages that {plan.start_bundle} was trained with are not in runs/: the new test split may "
+            "hold some of them, and the new model look better than it is.",
+            "yellow",
+        )
+    return learned or set()
 
 
 def _refuse_constant(plan: Plan, messages: Sequence[Message]) -> None:

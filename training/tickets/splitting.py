@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -45,7 +45,9 @@ class Split:
     reason: str
 
 
-def split_tickets(tickets: Tickets, method: str | None = None, seed: int = 1) -> Split:
+def split_tickets(
+    tickets: Tickets, method: str | None = None, seed: int = 1, learned: Set[str] = frozenset()
+) -> Split:
     """Split tickets 80/10/10 by group where there are groups, else by time, else at random.
 
     Whatever the method, equal and nearly equal texts and messages of one group stay together. By time,
@@ -56,6 +58,8 @@ def split_tickets(tickets: Tickets, method: str | None = None, seed: int = 1) ->
         tickets: The tickets.
         method: One of ``METHODS``; None to choose.
         seed: Seed of the assignment by group and at random.
+        learned: Normalised texts that the model to start from has learned: they, and what belongs to them,
+            can only be learned again.
 
     Raises:
         TicketsError: A split would be empty, or there is no column for the method.
@@ -64,18 +68,22 @@ def split_tickets(tickets: Tickets, method: str | None = None, seed: int = 1) ->
     parts = related(tickets.messages)
     if len(parts) < FEWEST:
         raise TicketsError(f"{tickets.source} has {_too_few(len(tickets.messages), len(parts))}")
+    known = {i for part in parts if _holds(part, tickets.messages, learned) for i in part}
+    if known:
+        reason = f"{reason} {len(known):,} messages are in train: the model to start from learned them."
     if chosen == "time":
         times = [time for time in tickets.times if time is not None]
-        assigned = _by_time(parts, times)
+        assigned = [0 if i in known else split for i, split in enumerate(_by_time(parts, times))]
     else:
-        assigned = _alike(parts, tickets.messages, seed)
+        assigned = _alike(parts, tickets.messages, known, seed)
     train, validation, test = (
         tuple(m for m, split in zip(tickets.messages, assigned, strict=True) if split == i) for i in range(3)
     )
     if not (train and validation and test):
         raise TicketsError(
             f"{tickets.source}: a split by {chosen} leaves train, validation or test empty, because too many "
-            "messages belong together or came at one time; choose another split, such as random"
+            "messages belong together, came at one time or were learned by the model to start from; choose "
+            "another split, such as random, or another start"
         )
     return Split(train, validation, test, chosen, reason)
 
@@ -95,6 +103,10 @@ def related(messages: Sequence[Message]) -> list[list[int]]:
     for found in near_duplicates(texts):
         sets.merge(first["text", found.first], first["text", found.second])
     return sorted(sorted(subset) for subset in sets.subsets())
+
+
+def _holds(part: Sequence[int], messages: Sequence[Message], texts: Set[str]) -> bool:
+    return bool(texts) and any(normalise(messages[i].text) in texts for i in part)
 
 
 def _choose(tickets: Tickets, method: str | None) -> tuple[Method, str]:
@@ -138,10 +150,12 @@ def _by_time(parts: Sequence[Sequence[int]], times: Sequence[datetime]) -> list[
     return assigned
 
 
-def _alike(parts: Sequence[Sequence[int]], messages: Sequence[Message], seed: int) -> list[int]:
+def _alike(
+    parts: Sequence[Sequence[int]], messages: Sequence[Message], known: Set[int], seed: int
+) -> list[int]:
     """Return the split of every message: sets ordered by language and labels go where most is missing.
 
-    A set larger than the test split should be is for training.
+    A set that is known, or larger than the test split should be, is for training.
     """
     random = Random(seed)
     largest = max(1, SHARES[2] * len(messages))
@@ -150,7 +164,8 @@ def _alike(parts: Sequence[Sequence[int]], messages: Sequence[Message], seed: in
     for _, _, part in sorted((_kind(messages[part[0]]), random.random(), part) for part in parts):
         taken = sum(sizes) + len(part)
         missing = [share * taken - size for share, size in zip(SHARES, sizes, strict=True)]
-        split = missing.index(max(missing)) if len(part) <= largest else 0
+        free = len(part) <= largest and part[0] not in known
+        split = missing.index(max(missing)) if free else 0
         sizes[split] += len(part)
         for i in part:
             assigned[i] = split

@@ -18,7 +18,7 @@ from tests.training.retraining.making import (
     run,
     write_csv,
 )
-from training.corpus.messages import corpus_hash, read_split
+from training.corpus.messages import SPLITS, corpus_hash, read_split
 from training.tickets.columns import Columns
 from training.tickets.own_corpus import write_own_corpus
 from training.tickets.reading import read_tickets
@@ -37,6 +37,27 @@ def train(data: Path, out: str, bundle: Path, corpus: Path, recipe: Path, *optio
         "train", "--data", str(data), "--out", out, "--start", str(bundle), "--corpus", str(corpus),
         "--recipe", str(recipe), *COLUMNS, *options,
     )  # fmt: skip
+
+
+def test_a_model_trained_further_is_judged_by_what_its_start_never_saw(
+    workplace: Path, tiny_bundle: Path, tiny_corpus: Path, recipe_file: Path
+) -> None:
+    tickets = make_tickets(150, SHIFTED)
+    first = write_csv(workplace / "first.csv", tickets[:100], partial)
+    second = write_csv(workplace / "second.csv", tickets, partial)
+    options = ("--version", "mine", "--epochs", "1")
+    assert run(*train(first, "models/mine", tiny_bundle, tiny_corpus, recipe_file, *options)).exit_code == 0
+    further = run(*train(second, "models/further", Path("models/mine"), tiny_corpus, recipe_file, *options))
+    assert further.exit_code == 0, further.output
+    assert "messages are in train: the model to start from learned them" in " ".join(further.output.split())
+    saved = {
+        name: {split: read_split(Path("runs") / name / "corpus", split) for split in SPLITS}
+        for name in ("mine", "further")
+    }
+    learned = {message.text for split in ("train", "validation") for message in saved["mine"][split]}
+    for split in ("validation", "test"):
+        assert saved["further"][split]
+        assert not learned & {message.text for message in saved["further"][split]}
 
 
 def test_from_a_csv_to_scored_tickets(

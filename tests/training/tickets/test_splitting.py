@@ -49,6 +49,26 @@ def test_random_split_is_complete_seeded_and_balanced() -> None:
     assert split_tickets(tickets, seed=2).test != split.test
 
 
+@pytest.mark.parametrize("method", ["group", "time", "random"])
+def test_what_the_start_learned_judges_no_later_model(method: str) -> None:
+    messages = [make_message(n, text=text_of(n), group=f"g{n // 2}") for n in range(90)]
+    tickets = make_tickets(messages, "group", "time", days=list(range(90)))
+    learned = {normalise(message.text) for message in messages[:50:2]}
+    split = split_tickets(tickets, method, learned=learned)
+    judging = {message.id for message in (*split.validation, *split.test)}
+    assert judging
+    assert not judging & {message.id for message in messages[:50]}
+    assert split.reason.endswith("50 messages are in train: the model to start from learned them.")
+    assert sorted(m.id for part in parts(split) for m in part) == sorted(m.id for m in messages)
+
+
+def test_a_start_that_learned_everything_leaves_nothing_to_judge_by() -> None:
+    messages = ninety()
+    learned = {normalise(message.text) for message in messages}
+    with pytest.raises(TicketsError, match="learned by the model to start from"):
+        split_tickets(make_tickets(messages), learned=learned)
+
+
 def test_groups_stay_together() -> None:
     messages = [make_message(n, text=text_of(n), group=f"g{n // 3}") for n in range(90)]
     split = split_tickets(make_tickets(messages, "group", "time", days=list(range(90))))
