@@ -39,6 +39,7 @@ from training.errors import ExportError
 from training.files import whole_folder, without_nan
 from training.fitting.examples import token_ids
 from training.fitting.recipe import Recipe
+from training.git import git_commit
 from training.network.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
 from training.network.early_exit import Network
 
@@ -59,7 +60,7 @@ class Origin:
     """What a bundle was made from, as its manifest says it.
 
     Attributes:
-        commit: Commit of the checkout.
+        commit: Commit of the checkout that trained; the one that exports is written beside it.
         recipe: All settings.
         data: What is known of the training data: hash, licence, counts, whose they are.
         start: Version and checksum of the model that training went on from; None where it began with
@@ -238,6 +239,7 @@ def write_bundle(
         },
         "data": dict(origin.data),
         "commit": origin.commit,
+        "export_commit": git_commit(),
         "recipe": dict(origin.recipe),
         **({"start": dict(origin.start)} if origin.start else {}),
         "software": {

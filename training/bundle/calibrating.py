@@ -15,7 +15,6 @@ from sklearn.metrics import precision_recall_curve
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy, Thresholds
-from training.corpus.messages import Message
 from training.errors import ExportError
 from training.network.early_exit import Network, members
 
@@ -95,7 +94,7 @@ def fit_calibration(
     return FittedCalibration(Calibration(parameters), fitted_on)
 
 
-def expect_other(model: Network, learned: Sequence[Message], share: float) -> None:
+def expect_other(model: Network, learned: Sequence[str], share: float) -> None:
     """Make a network expect fewer messages in other languages than it learned from.
 
     Short messages of near languages cannot be told apart by their words ("ano" is Czech, and Slovak
@@ -104,13 +103,13 @@ def expect_other(model: Network, learned: Sequence[Message], share: float) -> No
 
     Args:
         model: The network, changed in place.
-        learned: The messages it learned from; where all or none are in other languages nothing changes.
+        learned: Language class of each message it learned; where all or none are ``other`` nothing changes.
         share: Share of messages in other languages to go by (above 0, below 1).
 
     Source: M. Saerens, P. Latinne and C. Decaestecker, "Adjusting the outputs of a classifier to new a
     priori probabilities", 2002.
     """
-    others = sum(message.language not in LANGUAGES for message in learned)
+    others = sum(language not in LANGUAGES for language in learned)
     if not 0 < others < len(learned):
         return
     shift = np.log(share / (1 - share)) - np.log(others / (len(learned) - others))

@@ -57,7 +57,7 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
         raise RunError(f"{run} was trained on another corpus than {corpus}; train again")
     model, base = read_served(record.recipe, run)
     splits = {name: read_split(corpus, name) for name in SPLITS}
-    expect_other(model, splits["train"], record.recipe.other_share)
+    expect_other(model, [message.language for message in splits["train"]], record.recipe.other_share)
     draft = draft_bundle(model, base, record.recipe, splits["train"], splits["validation"])
     parity = compare_forms(model, base, draft, splits["test"])
     require_same_network(parity)

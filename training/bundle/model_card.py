@@ -68,7 +68,7 @@ the only way to reach a person: a customer must always be able to ask for one in
 |---|---|
 | base encoder | {base["name"]}, {base["licence"]} licence, from {base["source"]}, {base["pieces"]:,} pieces kept |
 {_made_of(manifest)}
-| commit | `{manifest["commit"]}` |
+| commit | {_commits(manifest)} |
 | licence of the weights | {_weights(data, base["licence"])} |
 
 ## Measured on the test split
@@ -127,6 +127,12 @@ def _limits_of(data: Mapping[str, Any]) -> str:
     return f"""{own}{only}
 - Beside them stood messages of a corpus ({data["corpus"]["messages"]["train"]:,}, {data["corpus"]["licence"]}), so that {data["own_share"]:.0%} of what
   was learned were own messages. In what the own messages do not hold it answers as that corpus taught."""
+
+
+def _commits(manifest: Mapping[str, Any]) -> str:
+    trained = manifest["commit"]
+    exported = manifest.get("export_commit", trained)  # Models before 0.9.0 do not name it.
+    return f"`{trained}`" if trained == exported else f"trained at `{trained}`, exported at `{exported}`"
 
 
 def _made_of(manifest: Mapping[str, Any]) -> str:

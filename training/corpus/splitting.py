@@ -82,13 +82,22 @@ def write_splits(messages: Sequence[Message], folder: Path, seed: int) -> None:
     """Split messages of any languages and write them as a corpus.
 
     Raises:
-        CorpusError: The folder exists already.
+        CorpusError: The folder exists already, or a language has too few messages or groups to split.
     """
     if folder.exists():
         raise CorpusError(f"{folder} exists; choose a new folder, so that no corpus is overwritten")
+    splits: dict[str, dict[str, list[Message]]] = {}
     for language in sorted({message.language for message in messages}):
         own = [message for message in messages if message.language == language]
-        for name, part in split(own, seed).items():
+        splits[language] = split(own, seed)
+        if empty := [name for name, part in splits[language].items() if not part]:
+            raise CorpusError(
+                f"{language}: {len(own):,} messages in {len(components(own)):,} groups leave "
+                f"{' and '.join(empty)} empty, nothing was written; add messages of other groups, or leave "
+                "the language out"
+            )
+    for language, parts in splits.items():
+        for name, part in parts.items():
             write_messages(folder / name / f"{language}.jsonl", part)
 
 

@@ -33,7 +33,7 @@ _KEYWORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "he": "הונאה, חריג, פיצוי, סתירה, משפטי, נפטר, פרצה, תביעה, חסום, בתנאי, מקרה מיוחד",
         "ar": "احتيال, استثناء, تعويض, قانوني, توفي, اختراق, محظور, بشرط, حالة خاصة",
         "cs": "podvod, výjimk, odškodn, právn, zemřel, únik, zablokovan, podmínk, zvláštní",
-        "en": "fraud, exception, compensation, legal, died, breach, blocked, condition, special case, dispute",
+        "en": "fraud, exception, compensation, legal, died, breach, blocked, condition, special, dispute",
     },
     "negative_sentiment": {
         "he": "נמאס, בושה, גרוע, מאכזב, חוצפה, זוועה, כועס, נורא, מתוסכל, עצבני",

@@ -107,7 +107,8 @@ def ranking(labels: Array, probabilities: Array, weights: Array) -> Array:
 
 def group_of(message: Message) -> str:
     """Return what a message is drawn and left out with: its group, else its pair, else itself."""
-    return f"{message.language}/{message.group or message.pair or message.id}"
+    # A customer may write in two languages; ids and pairs are only told apart within one.
+    return message.group or f"{message.language}/{message.pair or message.id}"
 
 
 @dataclass(frozen=True)

@@ -124,8 +124,13 @@ def read_verdicts(
     """
     scores = [decisions.scores + output for output in OUTPUTS]
     model_name = decisions.scores + "model"
+    language = columns.language
 
     def choose(names: Sequence[str]) -> list[str]:
+        nonlocal language
+        answered = decisions.scores + "language"
+        if language is None and answered in names:
+            language = answered
         for option, name in (("--action", decisions.action), ("--verdict", decisions.verdict)):
             if name not in names:
                 listed = ", ".join(names)
@@ -134,8 +139,8 @@ def read_verdicts(
         return [name for name in dict.fromkeys(wanted) if name in names]
 
     table = read_table(source, choose, columns.encoding, columns.delimiter)
-    without_labels = replace(columns, **dict.fromkeys(OUTPUTS, ""), group="", domain="", channel="", cuts={})
-    tickets = read_tickets(source, without_labels)
+    left_out = dict.fromkeys((*OUTPUTS, "group", "domain", "channel"), "")
+    tickets = read_tickets(source, replace(columns, **left_out, language=language, cuts={}))
     kept = set(tickets.rows)
     has_text = [row in kept for row in table.rows]
     cells = {name: list(compress(values, has_text)) for name, values in table.columns.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
+from filelock import FileLock, Timeout
 from sklearn.linear_model import LogisticRegression
 from tokenizers import Tokenizer
 from torch import nn
@@ -25,6 +27,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
 from escalate.policy import OUTPUTS
+from training.errors import RunError
 from training.fitting.examples import ExampleDataset, Examples, Targets, collate, special_id, token_ids
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
@@ -90,6 +93,9 @@ def fine_tune(
         seed: Seed of the order and of dropout.
         watch: What early stopping goes by; None to train to the end.
         frozen_layers: How many of the lowest layers stay as they are.
+
+    Raises:
+        RunError: Another training is writing the folder.
     """
     set_seed(seed)
     optimiser = prepare(model, settings, frozen_layers)
@@ -136,8 +142,20 @@ def fine_tune(
         optimizers=(optimiser, None),
     )
     trainer.weights = weights
-    trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder))
+    with _alone(folder):
+        trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder))
     return model.eval()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a folder of checkpoints."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(f"another training is writing {folder}; wait until it ends, or stop it") from error
 
 
 def prepare(model: EscalationModel, settings: StageSettings, frozen_layers: int = 0) -> torch.optim.AdamW:

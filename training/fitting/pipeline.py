@@ -35,6 +35,7 @@ from training.network.base_encoder import (
 from training.network.early_exit import EarlyExit, Network
 from training.network.model import EscalationModel, average, interpolate, keep_layers
 from training.network.weights import load_weights, save_weights
+from training.printing import say
 
 RECORD: Final = "run.json"
 _START: Final = "start"
@@ -180,6 +181,13 @@ def _claim(folder: Path, recipe: Recipe, corpus: str) -> None:
             raise RunError(
                 f"{folder} holds a run with another {', '.join(changed)}; "
                 "choose another --run folder or delete it"
+            )
+        if found.commit != (commit := git_commit()):
+            say(
+                _console,
+                f"This run was begun at commit {found.commit} and goes on at {commit}: where the code that "
+                "trains differs, its networks are of both. Its bundle will name the first.",
+                "yellow",
             )
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -133,7 +133,7 @@ def pick_policy(
             "judged": int((~np.isnan(needs.must)).sum()),
             "outputs": list(labelled_outputs(answers.labels)),
             "in_train_split": _in_train_split(source, corpus, find_own_corpus(bundle, classifier.manifest)),
-            "calibrated_on": source.corpus == classifier.manifest["data"]["sha256"],
+            "calibrated_on": source.corpus in _calibrated_on(classifier.manifest["data"]),
         },
         "aim": aim.describe(),
         "in_theory": aim.in_theory if isinstance(aim, Costs) else None,
@@ -153,6 +153,11 @@ def pick_policy(
         "apparent": measure_once(answers, actions_of(choice.policy, answers.predictions)),
     }
     return Result(choice.policy, without_nan(numbers), draw(needs, choice, wish, default))
+
+
+def _calibrated_on(data: Mapping[str, Any]) -> list[str]:
+    """Return the SHA-256 of every corpus whose validation split a model may be calibrated on."""
+    return [part["sha256"] for part in (data, data.get("corpus")) if part]
 
 
 def _in_train_split(source: Source, *corpora: Path | None) -> int:

@@ -39,13 +39,13 @@ def announce_data(own: OwnCorpus, own_share: float, epochs: int, console: Consol
     say(console, f"{len(every):,} messages ({counts})")
     say(console, f"{own.reason} {sizes}; they are in {own.folder}")
     train = own.splits["train"]
+    beside = corpus_messages(len(train), own_share)
     for output in OUTPUTS:
         labels = [label for message in train if (label := message.label(output)) is not None]
         known = f"{len(labels):,} labels to train, {sum(labels):,} of them yes"
         if not labels:
-            known = "no labels of yours; it keeps what the corpus teaches"
+            known = f"no labels of yours; it keeps what {'the corpus' if beside else 'the start'} teaches"
         say(console, f"  {OUTPUT_NAMES[output]}: {known}")
-    beside = corpus_messages(len(train), own_share)
     say(
         console,
         f"In each of {epochs} passes {len(train):,} of yours ({own_share:.0%}) and {beside:,} of the corpus "

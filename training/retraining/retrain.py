@@ -12,9 +12,10 @@ from typing import Final
 import torch
 from rich.console import Console
 
-from escalate.bundle import released_bundle
+from escalate.bundle import LANGUAGE_CLASSES, released_bundle
 from escalate.policy import OUTPUTS
 from training.bundle.bundling import refuse_other_folder
+from training.bundle.calibrating import expect_other
 from training.corpus.messages import Message, read_split
 from training.errors import RunError
 from training.fitting.distillation import STUDENT_FILE, distil
@@ -106,6 +107,10 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
         _load_with_student(network, base, plan, examples, folder)
     else:
         load_weights(network, folder / _NETWORK)
+    if plan.start_bundle is None:
+        # A released model expects few other languages already.
+        learned = [LANGUAGE_CLASSES[i] for i in examples.languages]
+        expect_other(network, learned, plan.recipe.other_share)
     return Trained(network.eval(), base, own, corpus, record)
 
 
@@ -138,8 +143,8 @@ def _learned_by_start(plan: Plan) -> set[str]:
     if learned is None:
         say(
             _console,
-            f"The messages that {plan.start_bundle} was trained with are not in runs/: the new test split may "
-            "hold some of them, and the new model look better than it is.",
+            f"The messages that {plan.start_bundle} was trained with are not in runs/: the new test split "
+            "may hold some of them, and the new model look better than it is.",
             "yellow",
         )
     return learned or set()

@@ -11,7 +11,6 @@ from transformers import BertConfig, BertModel
 
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS
-from tests.training.making import make_message
 from training.bundle.calibrating import (
     MINIMUM_PER_CLASS,
     MIXED,
@@ -136,7 +135,7 @@ def test_probabilities_stay_in_range(logit: float, slope: float, intercept: floa
 
 @given(st.integers(1, 50), st.integers(1, 50), st.floats(0.001, 0.999))
 def test_odds_of_other_languages_are_those_of_the_service(others: int, known: int, share: float) -> None:
-    learned = [*[make_message(0, language="other")] * others, *[make_message(1)] * known]
+    learned = [*["other"] * others, *["en"] * known]
     model = EscalationModel(BertModel(_TINY, add_pooling_layer=False))
     expect_other(model, learned, share)
     change = model.language.bias.detach().numpy()
@@ -149,5 +148,5 @@ def test_odds_of_other_languages_are_those_of_the_service(others: int, known: in
 @pytest.mark.parametrize("languages", [("other",), ("cs",), ()])
 def test_nothing_is_expected_anew_where_one_kind_was_never_learned(languages: tuple[str, ...]) -> None:
     model = EscalationModel(BertModel(_TINY, add_pooling_layer=False))
-    expect_other(model, [make_message(0, language=language) for language in languages], 0.01)
+    expect_other(model, languages, 0.01)
     assert not model.language.bias.any()

@@ -67,3 +67,15 @@ def test_the_command_writes_a_corpus_with_even_shares(tmp_path: Path) -> None:
         part = read_messages(tmp_path / "corpus" / name / "en.jsonl")
         assert 0.4 <= sum(m.complexity or 0 for m in part) / len(part) <= 0.6
     assert CliRunner().invoke(app, arguments).exit_code == 1
+
+
+def test_too_few_groups_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    some = [Message(f"m{i}", "hello", "en", i % 2, 0, 0, group=f"g{i // 20}") for i in range(100)]
+    write_messages(tmp_path / "all.jsonl", some)
+    result = CliRunner().invoke(
+        app, ["split", str(tmp_path / "all.jsonl"), "--out", str(tmp_path / "corpus")]
+    )
+    assert result.exit_code == 1
+    expected = "en: 100 messages in 5 groups leave validation and test empty"
+    assert expected in " ".join(result.output.split())
+    assert not (tmp_path / "corpus").exists()

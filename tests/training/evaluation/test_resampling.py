@@ -80,6 +80,13 @@ def test_groups_that_are_right_or_wrong_as_a_whole_widen_the_interval() -> None:
     assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
 
 
+def test_a_customer_who_writes_in_two_languages_is_one_group() -> None:
+    messages = [
+        make_message(i, language="en" if i % 2 else "cs", group=f"customer {i // 2}") for i in range(40)
+    ]
+    assert Resampling(messages).groups == 20
+
+
 def test_too_few_groups_are_not_drawn() -> None:
     def groups(count: int) -> int | None:
         return Resampling([make_message(i, group=f"g-{i % count}") for i in range(60)]).groups

@@ -54,6 +54,18 @@ def test_other_columns_and_words(tmp_path: Path) -> None:
     assert not np.isnan(verdicts.probabilities).any()
 
 
+def test_the_language_that_came_with_the_scores_counts(tmp_path: Path) -> None:
+    kept = ("text", "action", "should_escalate")
+    rows = [
+        {**{name: row[name] for name in kept}, **{f"bot_{output}": row[output] for output in OUTPUTS}}
+        for row in decisions(8)
+    ]
+    path = write(tmp_path / "v.csv", [{**row, "bot_language": "cs"} for row in rows])
+    verdicts = read_verdicts(path, Columns(), DecisionColumns(scores="bot_"), None)
+    assert {message.language for message in verdicts.messages} == {"cs"}
+    assert not np.isnan(verdicts.probabilities).any()
+
+
 def test_without_scores_the_model_is_asked(tmp_path: Path, tiny_bundle: Path) -> None:
     kept = ("id", "text", "action", "should_escalate", "language")
     rows = [{name: row[name] for name in kept} for row in decisions(6)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from escalate import Classifier
 from escalate.bundle import MANIFEST
@@ -21,6 +22,7 @@ from training.corpus.messages import (
 )
 from training.errors import CorpusError, ExportError, RunError
 from training.evaluation.answers import answer, evaluate
+from training.fitting import pipeline
 from training.fitting.fine_tuning import run
 from training.fitting.pipeline import read_served, read_teacher, train
 from training.fitting.recipe import Recipe
@@ -134,3 +136,16 @@ def test_answers_do_not_depend_on_the_batch(tiny_run: Path, tiny_recipe: Recipe)
     together = run(model, base.tokenizer, texts, 32).outputs
     alone = torch.cat([run(model, base.tokenizer, [text], 32).outputs for text in texts])
     np.testing.assert_allclose(together.numpy(), alone.numpy(), atol=1e-5)
+
+
+def test_a_run_that_goes_on_at_another_commit_says_so(
+    tiny_run: Path,
+    tiny_corpus: Path,
+    tiny_recipe: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(pipeline, "git_commit", lambda: "another")
+    monkeypatch.setattr(pipeline, "_console", Console(stderr=True))
+    train(tiny_corpus, tiny_recipe, tiny_run)
+    assert "goes on at another" in " ".join(capsys.readouterr().err.split())

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 
 from training.corpus.messages import read_split
+from training.errors import RunError
 from training.fitting import fine_tuning
 from training.fitting.examples import collate, examples_of
 from training.fitting.fine_tuning import fine_tune, steps_between
@@ -67,6 +69,18 @@ def test_an_interrupted_stage_goes_on_from_its_last_whole_checkpoint(
     assert not broken.exists()
     trained = [entry["step"] for entry in state["log_history"] if "loss" in entry]
     assert trained == sorted(set(trained))
+
+
+def test_two_trainings_do_not_share_checkpoints(
+    tiny_run: Path, tiny_corpus: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    examples = examples_of(read_split(tiny_corpus, "train")[:8])
+    _, base = read_teacher(tiny_recipe, tiny_run, 1)
+    weights = LossWeights(positive=(1.0, 1.0, 1.0))
+    with FileLock(tmp_path / "lock"), pytest.raises(RunError, match="another training is writing"):
+        fine_tune(
+            EscalationModel(base.model), base.tokenizer, examples, tiny_recipe.teacher, weights, tmp_path, 3
+        )
 
 
 @pytest.mark.parametrize(("steps", "between"), [(1, 1), (9, 1), (100, 10), (90_000, 200)])
