@@ -9,7 +9,7 @@ import numpy as np
 
 from escalate.policy import OUTPUTS, Policy, Thresholds
 from escalate.prediction import Prediction
-from training.bundle.reading import labels_of
+from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 from training.evaluation.answers import Answers
 

@@ -26,14 +26,15 @@ from escalate.bundle import (
     sha256,
 )
 from escalate.calibration import Calibration
-from escalate.policy import LANGUAGES, OUTPUTS, Policy
+from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy
 from escalate.text import NORMALISER_VERSION, normalise
 from escalate.version import __version__
-from training.bundle.calibrating import choose_policy, fit_calibration, rows_to_fit
+from training.bundle.calibrating import fit_calibration, rows_to_fit
 from training.bundle.model_card import model_card
 from training.bundle.onnx_graph import build_onnx
 from training.bundle.outliers import outliers_last
-from training.bundle.reading import build_model, calibrated, labels_of, read_texts
+from training.bundle.reading import build_model, calibrated, read_texts
+from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 from training.errors import ExportError
 from training.files import whole_folder, without_nan
@@ -42,6 +43,7 @@ from training.fitting.recipe import Recipe
 from training.git import git_commit
 from training.network.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
 from training.network.early_exit import Network
+from training.policy.default_policy import choose_policy
 
 MODEL_CARD = "MODEL_CARD.md"
 
@@ -95,7 +97,7 @@ class Draft:
     calibration: Calibration
     policy: Policy
     base_rates: Mapping[str, float]
-    calibrated_on: Mapping[str, Mapping[str, str]]
+    calibrated_on: Mapping[str, Mapping[Output, str]]
     window: int
     overlap: int
 

@@ -1,4 +1,4 @@
-"""Fits calibration and the default policy on the validation split, and sets what languages to expect."""
+"""Fits the calibration on the validation split, and sets what languages to expect."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import precision_recall_curve
 
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.calibration import Calibration
-from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy, Thresholds
+from escalate.policy import LANGUAGES, OUTPUTS, Output
+from training.corpus.labels import MINIMUM_PER_CLASS, enough_per_class
 from training.errors import ExportError
 from training.network.early_exit import Network, members
 
@@ -28,9 +28,6 @@ OWN: Final = "own"
 MIXED: Final = "own and corpus"
 """What an output of a language is calibrated on: own messages alone, or filled up with the corpus'."""
 
-MINIMUM_PER_CLASS: Final = 20
-"""A language is calibrated on its own from this many positive and negative messages on."""
-
 
 @dataclass(frozen=True)
 class FittedCalibration:
@@ -42,7 +39,7 @@ class FittedCalibration:
     """
 
     calibration: Calibration
-    fitted_on: Mapping[str, Mapping[str, str]]
+    fitted_on: Mapping[str, Mapping[Output, str]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ def rows_to_fit(labels: Labels, rows: Rows, preferred: Rows) -> Rows:
     """
     known: Rows = rows & ~np.isnan(labels)
     chosen: Rows = known & preferred
-    return chosen if enough(labels[chosen]) else known
+    return chosen if enough_per_class(labels[chosen]) else known
 
 
 def _fit(logits: Array, labels: Labels, rows: Rows, preferred: Rows) -> _Fit | None:
@@ -140,14 +137,9 @@ def _fit(logits: Array, labels: Labels, rows: Rows, preferred: Rows) -> _Fit | N
     return None
 
 
-def enough(labels: Labels) -> bool:
-    """Tell whether there are MINIMUM_PER_CLASS labels of either kind; unknown ones do not count."""
-    return min(int((labels == 1).sum()), int((labels == 0).sum())) >= MINIMUM_PER_CLASS
-
-
 def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
     """Fit slope and intercept to Platt's targets, which keep few separable messages from a step function."""
-    if not enough(labels):
+    if not enough_per_class(labels):
         return None
     yes, no = int((labels == 1).sum()), int((labels == 0).sum())
     target = np.where(labels == 1, (yes + 1) / (yes + 2), 1 / (no + 2))
@@ -159,44 +151,3 @@ def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
     slope = float(regression.coef_[0, 0])
     # A slope below zero would turn the ranking round: the data then say nothing about this output.
     return (slope, float(regression.intercept_[0])) if slope > 0 else None
-
-
-def choose_policy(probabilities: Array, labels: Labels, recall: float, precision: float) -> Policy:
-    """Return the default policy.
-
-    All outputs have one ``offer`` threshold: the highest that ``recall`` of the messages that must reach a
-    person (positive in any output) reach in any output. The ``escalate`` threshold of each output is the
-    lowest, not below it, that holds ``precision``, or None where none does.
-
-    Args:
-        probabilities: Calibrated, shape (messages, 3).
-        labels: 0, 1 or NaN for unknown, same shape.
-        recall: To hold at ``offer`` (0..1), of at least one message that must reach a person.
-        precision: To hold at ``escalate`` (0..1).
-    """
-    need = probabilities[(labels == 1).any(axis=1)].max(axis=1)
-    offer = floor(float(np.quantile(need, 1 - recall, method="lower")))
-    escalate: dict[Output, float | None] = {}
-    for i, output in enumerate(OUTPUTS):
-        level = precise(probabilities[:, i], labels[:, i], precision)
-        escalate[output] = None if level is None else max(level, offer)
-    return Policy(offer=Thresholds(offer, offer, offer), escalate=Thresholds(**escalate))
-
-
-def precise(probabilities: Array, labels: Labels, precision: float) -> float | None:
-    """Return the lowest threshold of an output that holds a precision, None where none does.
-
-    Args:
-        probabilities: Shape (messages,).
-        labels: 0, 1 or NaN for unknown, same shape.
-        precision: To hold (0..1).
-    """
-    known = ~np.isnan(labels)
-    precisions, _, thresholds = precision_recall_curve(labels[known], probabilities[known])
-    reached = thresholds[precisions[:-1] >= precision]
-    return floor(reached[0]) if len(reached) else None
-
-
-def floor(threshold: float) -> float:
-    """Round down to six digits, so that the message that set the threshold still reaches it."""
-    return float(np.floor(threshold * 1e6) / 1e6)

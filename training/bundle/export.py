@@ -12,7 +12,7 @@ from training.bundle.bundling import Origin, draft_bundle, refuse_other_folder, 
 from training.bundle.calibrating import expect_other
 from training.bundle.model_card import PROJECT, USER
 from training.bundle.parity import compare_forms, compare_student
-from training.bundle.reading import labels_of
+from training.corpus.labels import labels_of
 from training.corpus.messages import SPLITS, Message, corpus_hash, is_project, read_split
 from training.errors import ExportError, RunError
 from training.evaluation.answers import answer, evaluate, evaluate_baselines

@@ -13,7 +13,6 @@ from escalate.model import Model
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
-from training.corpus.messages import Message
 
 Array = npt.NDArray[np.float64]
 
@@ -40,9 +39,3 @@ def calibrated(calibration: Calibration, logits: Array, languages: Sequence[str]
 def build_model(onnx: bytes, tokenizer: str, window: int, overlap: int) -> Model:
     """Return a model that is not in a bundle yet."""
     return Model(onnx, WindowTokenizer(tokenizer, window, overlap))
-
-
-def labels_of(messages: Sequence[Message]) -> npt.NDArray[np.float32]:
-    """Return the labels of messages, shape (messages, 3), NaN for unknown."""
-    rows = [[message.label(output) for output in OUTPUTS] for message in messages]
-    return np.array(rows, dtype=np.float32).reshape(-1, len(OUTPUTS))

@@ -99,7 +99,7 @@ def feedback(
     def run() -> None:
         from training.feedback.drift import measure_drift
         from training.feedback.report import show, write_report
-        from training.feedback.retraining import Rule
+        from training.feedback.rule import Rule
         from training.feedback.verdicts import DecisionColumns, read_verdicts
 
         read = read_verdicts(verdicts, columns, DecisionColumns(action, verdict, scores), model)

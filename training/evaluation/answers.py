@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from escalate import Classifier
 from escalate.policy import LANGUAGES, OUTPUTS
 from escalate.prediction import Prediction
-from training.bundle.reading import labels_of
+from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 from training.evaluation.baselines import BASELINES
 from training.evaluation.metrics import by_language, language_metrics

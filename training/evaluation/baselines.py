@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from escalate.policy import LANGUAGES, OUTPUTS, Output
 from escalate.text import normalise
-from training.bundle.reading import labels_of
+from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 
 Array = npt.NDArray[Any]

@@ -58,14 +58,6 @@ def measure_errors(verdicts: Verdicts, confidence: float, seed: int = SEED) -> d
     }
 
 
-def calibration_gap(verdicts: Verdicts) -> float:
-    """Return the expected calibration error of judged decisions.
-
-    Source: M. P. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015.
-    """
-    return float(_error(_columns(verdicts.expected, verdicts.should).sum(0)))
-
-
 def _columns(expected: Array, should: Array) -> Array:
     """Return what the measures sum up: ones, squared errors, and the error in the column of its bin."""
     in_bins = np.zeros((len(should), CALIBRATION_BINS))

@@ -20,7 +20,7 @@ from training.feedback.calibration import measure_calibration, measure_errors
 from training.feedback.figures import draw
 from training.feedback.inputs import compare_scores, compare_texts
 from training.feedback.periods import periods, recent, unit_of
-from training.feedback.retraining import Rule, conclude
+from training.feedback.rule import Rule, conclude
 from training.feedback.verdicts import Verdicts
 from training.files import without_nan
 from training.tickets.own_corpus import find_own_corpus

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
+from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 from training.fitting.augmentation import augment
 
@@ -64,10 +65,9 @@ class Examples:
 
 def examples_of(messages: Sequence[Message]) -> Examples:
     """Return messages as examples."""
-    labels = [[message.label(output) for output in OUTPUTS] for message in messages]
     return Examples(
         texts=[message.text for message in messages],
-        labels=np.array(labels, dtype=np.float32).reshape(-1, len(OUTPUTS)),
+        labels=labels_of(messages),
         languages=np.array([LANGUAGE_CLASSES.index(m.language) for m in messages], dtype=np.int64),
     )
 

@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from training.bundle.calibrating import floor
 from training.errors import AimError
+from training.policy.default_policy import floor
 from training.policy.needs import Needs
 
 Array = npt.NDArray[Any]

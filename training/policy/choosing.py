@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from escalate.policy import LANGUAGES, OUTPUTS, Policy, Thresholds
-from training.bundle.calibrating import MINIMUM_PER_CLASS, enough, precise
+from training.corpus.labels import MINIMUM_PER_CLASS, enough_per_class
 from training.drawing import ALL
 from training.errors import AimError
 from training.evaluation.answers import Answers
 from training.evaluation.tables import LANGUAGE_NAMES
 from training.policy.aims import Aim
+from training.policy.default_policy import precise
 from training.policy.needs import HIGHEST_HUMAN, HUMAN, Needs, languages_of, needs_of
 
 Array = npt.NDArray[Any]
@@ -118,7 +119,7 @@ def _languages(needs: Needs, wish: Wish) -> tuple[dict[str, Needs], tuple[str, .
     if not wish.per_language:
         return {}, ()
     parts = {language: needs.part(needs.languages == language) for language in LANGUAGES}
-    own = {language: part for language, part in parts.items() if enough(part.must)}
+    own = {language: part for language, part in parts.items() if enough_per_class(part.must)}
     return own, tuple(language for language, part in parts.items() if len(part.need) and language not in own)
 
 
@@ -145,7 +146,10 @@ def _pair(answers: Answers, offer: float, wish: Wish, language: str | None) -> t
     for i, output in enumerate(OUTPUTS):
         own = min(offer, HIGHEST_HUMAN) if i == HUMAN else offer
         probabilities, labels = answers.probabilities[rows, i], answers.labels[rows, i]
-        level = precise(probabilities, labels, wish.precision) if enough(labels) else getattr(default, output)
+        if enough_per_class(labels):
+            level = precise(probabilities, labels, wish.precision)
+        else:
+            level = getattr(default, output)
         offers.append(own)
         escalates.append(None if level is None else max(level, own))
     return Thresholds(*offers), Thresholds(*escalates)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,12 +19,10 @@ from training.evaluation.tables import (
     pairs_table,
     quality_table,
 )
-from training.files import make_folder, without_nan, write_whole
+from training.files import without_nan
+from training.report_files import write_report_files
 from training.retraining.comparing import NEW, OLD, Result
 from training.retraining.findings import Finding
-
-TEXT: Final = "COMPARISON.md"
-NUMBERS: Final = "comparison.json"
 
 _HEADERS: Final = ("", "", "messages", "yes", "old", "new", "difference (95 %)", "")
 _KINDS: Final = {
@@ -116,8 +113,4 @@ def write_comparison(result: Result, folder: Path) -> Path:
         "metrics": result.metrics,
         "operation": result.operations,
     }
-    make_folder(folder)
-    text = json.dumps(without_nan(numbers), ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(folder / NUMBERS, text + "\n")
-    write_whole(folder / TEXT, comparison_text(result))
-    return folder / TEXT
+    return write_report_files(folder, "COMPARISON", comparison_text(result), without_nan(numbers), {})

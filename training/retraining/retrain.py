@@ -16,6 +16,7 @@ from escalate.bundle import LANGUAGE_CLASSES, released_bundle
 from escalate.policy import OUTPUTS
 from training.bundle.bundling import refuse_other_folder
 from training.bundle.calibrating import expect_other
+from training.bundle.restoring import read_network
 from training.corpus.messages import Message, read_split
 from training.errors import RunError
 from training.fitting.distillation import STUDENT_FILE, distil
@@ -25,7 +26,6 @@ from training.fitting.pipeline import prepare_base
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
 from training.network.early_exit import EarlyExit, Network, members
-from training.network.from_bundle import read_network
 from training.network.model import EscalationModel, keep_layers
 from training.network.weights import load_weights, save_weights
 from training.printing import say

@@ -8,7 +8,7 @@ from math import sqrt
 from typing import Any, Final
 
 from escalate.policy import OUTPUTS
-from training.bundle.calibrating import MINIMUM_PER_CLASS
+from training.corpus.labels import MINIMUM_PER_CLASS
 from training.corpus.messages import Message
 from training.corpus.problems import Problem, error, warning
 from training.corpus.statistics import by_language

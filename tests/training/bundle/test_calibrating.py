@@ -5,21 +5,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertConfig, BertModel
 
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS
 from training.bundle.calibrating import (
-    MINIMUM_PER_CLASS,
     MIXED,
     OWN,
-    choose_policy,
     expect_other,
     fit_calibration,
     rows_to_fit,
 )
+from training.corpus.labels import MINIMUM_PER_CLASS
 from training.errors import ExportError
 from training.evaluation.calibration import calibration_error
 from training.network.model import EscalationModel
@@ -107,23 +106,6 @@ def test_rows_to_fit_hold_both_labels_where_any_rows_do(column: list[int | None]
     if rows.sum() < (~np.isnan(labels)).sum():
         assert min(counts) >= MINIMUM_PER_CLASS
         assert not rows[~preferred].any()
-
-
-@settings(max_examples=20)
-@given(st.integers(0, 1000), st.floats(0.5, 1.0), st.floats(0.5, 0.99))
-def test_thresholds_hold_what_they_promise(seed: int, recall: float, precision: float) -> None:
-    random = np.random.default_rng(seed)
-    probabilities = random.uniform(size=(300, 3))
-    labels = (random.uniform(size=(300, 3)) < probabilities).astype(np.float32)
-    policy = choose_policy(probabilities, labels, recall, precision)
-    for output in OUTPUTS:
-        offer, escalate = getattr(policy.offer, output), getattr(policy.escalate, output)
-        assert 0 <= offer <= 1
-        assert offer == policy.offer.complexity
-        # Where no threshold is precise enough, there is none.
-        assert escalate is None or offer <= escalate <= 1
-    must_reach = (labels == 1).any(axis=1)
-    assert (probabilities[must_reach] >= policy.offer.complexity).any(axis=1).mean() >= recall
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.01, 100), st.floats(-100, 100))

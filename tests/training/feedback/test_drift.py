@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from tests.training.feedback.streams import decisions, small_talk, turn, write
 from training.__main__ import app
+from training.evaluation.calibration import calibration_error
 from training.feedback.agreement import by_action, measure_agreement
-from training.feedback.calibration import calibrated_part, calibration_gap
+from training.feedback.calibration import calibrated_part
 from training.feedback.drift import EARLIER, RECENT, parts_of
-from training.feedback.retraining import Conclusion, Rule, conclude
+from training.feedback.rule import Conclusion, Rule, conclude
 from training.feedback.verdicts import DecisionColumns, Verdicts, read_verdicts
 from training.tickets.columns import Columns
 
@@ -204,7 +205,8 @@ def test_the_earlier_calibration_error_is_named_where_it_is_known(judge: Judge) 
     parts = judge.parts(decisions(1600), Rule())
     whole = conclude(parts[RECENT], parts[EARLIER], Rule())
     (reason,) = [f.reason for f in whole.findings if (f.language, f.kind) == ("all", "calibration")]
-    before = calibration_gap(calibrated_part(parts[EARLIER]))
+    earlier = calibrated_part(parts[EARLIER])
+    before = calibration_error(earlier.expected, earlier.should)
     assert f", before {before:.3f}, by chance" in reason
     few = conclude(parts[RECENT], parts[EARLIER].part(np.arange(99)), Rule())
     assert not any("before" in f.reason for f in few.findings if f.kind == "calibration")

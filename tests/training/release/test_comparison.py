@@ -5,7 +5,7 @@ import pytest
 
 from escalate.policy import OUTPUTS
 from tests.training.making import make_answers, make_message
-from training.bundle.reading import labels_of
+from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 from training.release.comparison import compare
 

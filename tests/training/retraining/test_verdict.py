@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from escalate.policy import OUTPUTS
 from tests.training.making import make_message
-from training.bundle.reading import labels_of
+from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 from training.retraining.findings import judge
 from training.retraining.verdict import beside_simple, guessing, verdict

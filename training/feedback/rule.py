@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from escalate.policy import LANGUAGES
 from training.drawing import ALL
-from training.evaluation.calibration import chance_error
+from training.evaluation.calibration import calibration_error, chance_error
 from training.evaluation.tables import LANGUAGE_NAMES
 from training.feedback.agreement import LEFT, SIDES, agreement, judged
-from training.feedback.calibration import calibrated_part, calibration_gap
+from training.feedback.calibration import calibrated_part
 from training.feedback.shares import difference
 from training.feedback.verdicts import Verdicts
 
@@ -145,7 +145,7 @@ def _calibration(
     recent: Verdicts, earlier: Verdicts | None, language: str, rule: Rule, confidence: float
 ) -> Finding:
     own = calibrated_part(_of(recent, language))
-    error = calibration_gap(own)
+    error = calibration_error(own.expected, own.should)
     chance = chance_error(own.expected, 1 - confidence)
     clear, much = error > chance.most, error - chance.mean >= rule.error
     verdict = (
@@ -156,7 +156,7 @@ def _calibration(
         when = "recent "
         before = calibrated_part(_of(earlier, language))
         if len(before.messages) >= rule.fewest_calibrated:
-            past = f", before {calibration_gap(before):.3f}"
+            past = f", before {calibration_error(before.expected, before.should):.3f}"
     reason = (
         f"{_NAMES[language]}, calibration: {own.should.mean():.1%} of {len(own.should):,} {when}messages"
         f" should have been escalated, {own.expected.mean():.1%} were expected; calibration error"

@@ -14,11 +14,11 @@ from escalate.model import start_session
 from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
 from training.bundle.onnx_graph import build_onnx
+from training.bundle.restoring import read_network
 from training.errors import BaseEncoderError
 from training.fitting.examples import token_ids
 from training.fitting.pipeline import read_teacher
 from training.fitting.recipe import Recipe
-from training.network.from_bundle import read_network
 from training.network.model import EscalationModel, keep_layers
 
 
