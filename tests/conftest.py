@@ -111,6 +111,7 @@ def tiny_recipe(tiny_base: Path) -> object:
         recipe,
         base=str(tiny_base),
         seeds=(1,),
+        latin_letters=(0.15,),
         vocabulary_words=10,
         exit_margin=0.3,
         shared_layers=1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import cache
 from random import Random
 from typing import Final
 
@@ -192,22 +193,35 @@ HARMLESS: Final[Mapping[str, Change]] = {
 
 TYPO: Final = "typo"
 
-_TRAINING: Final[tuple[tuple[Change, float], ...]] = (
-    (greet(LEARNED), 0.35),
-    (sign(LEARNED), 0.35),
-    (romanise, 0.15),
-    (strip_diacritics, 0.35),
-    (strip_some_diacritics, 0.2),
-    (strip_foreign_diacritics, 0.3),
-    (vary_arabic_spelling, 0.6),
-    (slip_hebrew_finals, 0.3),
-    (typo, 0.35),
-)
+LATIN_LETTERS: Final = 0.15
+"""Share of Hebrew and Arabic variants in Latin letters where a recipe does not say it."""
 
 
-def augment(text: str, language: str, random: Random) -> str:
-    """Return a variant of ``text`` with a random selection of harmless changes."""
-    for change, probability in _TRAINING:
+def augment(text: str, language: str, random: Random, latin_letters: float = LATIN_LETTERS) -> str:
+    """Return a variant of ``text`` with a random selection of harmless changes.
+
+    Args:
+        text: A message.
+        language: Its language class.
+        random: Source of all chance.
+        latin_letters: Chance (0..1) that Hebrew and Arabic are written in Latin letters.
+    """
+    for change, probability in _training_changes(latin_letters):
         if random.random() < probability:
             text = change(text, language, random)
     return text
+
+
+@cache
+def _training_changes(latin_letters: float) -> tuple[tuple[Change, float], ...]:
+    return (
+        (greet(LEARNED), 0.35),
+        (sign(LEARNED), 0.35),
+        (romanise, latin_letters),
+        (strip_diacritics, 0.35),
+        (strip_some_diacritics, 0.2),
+        (strip_foreign_diacritics, 0.3),
+        (vary_arabic_spelling, 0.6),
+        (slip_hebrew_finals, 0.3),
+        (typo, 0.35),
+    )

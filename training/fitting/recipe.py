@@ -54,6 +54,9 @@ class Recipe:
     Attributes:
         base: Hugging Face id or local folder of the base encoder.
         seeds: One teacher is trained for each, all from one start; the mean of their weights is served.
+        latin_letters: Share of each teacher's Hebrew and Arabic variants that are in Latin letters, one for
+            each seed: the mean of teachers that learned differently is better than that of like ones (M.
+            Wortsman et al., "Model soups", 2022).
         exit_margin: Distance in logits from which on a student is sure (``early_exit.is_sure``): its answer
             is served then, and the other layers are not computed; 0 for no student.
         shared_layers: How many of the teacher's lowest layers the student reads with.
@@ -80,6 +83,7 @@ class Recipe:
 
     base: str
     seeds: tuple[int, ...]
+    latin_letters: tuple[float, ...]
     exit_margin: float
     shared_layers: int
     vocabulary_words: int
@@ -134,6 +138,9 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
     wrong = {
         "seeds must be different numbers, at least one": not recipe.seeds
         or len(set(recipe.seeds)) < len(recipe.seeds),
+        "latin_letters must be a share from 0 to 1 for each seed": len(recipe.latin_letters)
+        != len(recipe.seeds)
+        or not all(0 <= share <= 1 for share in recipe.latin_letters),
         "exit_margin must be a number from 0 on": not 0 <= recipe.exit_margin < math.inf,
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
         "other_share must be above 0 and below 1": not 0 < recipe.other_share < 1,
@@ -165,6 +172,7 @@ def _build(cls: Any, data: dict[str, Any], where: str) -> Any:
             "int": isinstance(value, int) and not isinstance(value, bool),
             "float": isinstance(value, int | float) and not isinstance(value, bool),
             "tuple[int, ...]": isinstance(value, list) and all(isinstance(v, int) for v in value),
+            "tuple[float, ...]": isinstance(value, list) and all(isinstance(v, int | float) for v in value),
         }.get(kind, True)
         if not right:
             raise RecipeError(f"{where}: {name} is {value!r}; it must be {kind}")

@@ -97,6 +97,8 @@ def test_training_writes_some_variants_in_latin_letters(language: str) -> None:
     variants = [augment(text, language, Random(seed)) for seed in range(200)]
     latin = [variant for variant in variants if not re.search(NATIVE[language], variant)]
     assert 15 < len(latin) < 50
+    never = [augment(text, language, Random(seed), latin_letters=0) for seed in range(50)]
+    assert all(re.search(NATIVE[language], variant) for variant in never)
 
 
 @pytest.mark.parametrize("language", NATIVE)
