@@ -14,7 +14,8 @@ def _data(**changes: Any) -> dict[str, Any]:
     data = asdict(read_recipe())
     for stage in ("teacher", "student"):
         data[stage]["layers"] = list(changes.pop(f"{stage}_layers", data[stage]["layers"]))
-    return {**data, "seeds": list(data["seeds"]), **changes}
+    lists = {name: list(data[name]) for name in ("seeds", "latin_letters")}
+    return {**data, **lists, **changes}
 
 
 def test_the_recipe_is_read_as_it_was_written() -> None:
