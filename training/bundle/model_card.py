@@ -57,8 +57,8 @@ the only way to reach a person: a customer must always be able to ask for one in
   recognised stands below. Short texts that could be of several languages (names, one English word) may
   be taken for one of the four or for none.
 {_limits_of(data)}
-- Sarcasm, quotations and jokes are the commonest errors in sentiment; terse messages whose
-  difficulty is not said in words are the commonest in complexity.
+- Irony and feelings that are only implied are often misread, as is whether a firm can settle a request
+  in one step; Hebrew and Arabic in Latin letters are read worse than in their own.
 - A message of more than {manifest["window"]} tokens is read in windows and the highest value
   counts, so very long messages score higher than short ones.
 

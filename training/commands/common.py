@@ -30,7 +30,12 @@ CorpusOption = Annotated[
 ModelOption = Annotated[
     Path | None, typer.Option("--model", help="Folder of a bundle.", show_default="the released model")
 ]
-RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML file with all settings.")]
+RecipeOption = Annotated[
+    Path,
+    typer.Option(
+        "--recipe", help="TOML file with all settings.", show_default="training/fitting/recipe.toml"
+    ),
+]
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run; an interrupted one goes on.")]
 
 

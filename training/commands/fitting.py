@@ -13,7 +13,7 @@ from training.commands.common import KINDS, OWN_TICKETS, RUN, CorpusOption, Reci
 from training.corpus.messages import CORPUS
 from training.fitting.recipe import RECIPE, read_recipe
 from training.printing import say
-from training.retraining.plan import BASE, ENOUGH, EPOCHS, OWN_SHARE, SEED, SHIPPED, Plan
+from training.retraining.plan import BASE, ENOUGH, EPOCHS, OWN_SHARE, RELEASED, SEED, Plan
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
 
@@ -44,9 +44,9 @@ def train(
     start: Annotated[
         str | None,
         typer.Option(
-            metavar=f"{SHIPPED}|{BASE}|FOLDER",
-            help="What training goes on from: the shipped model, the base encoder, or a bundle.",
-            show_default=SHIPPED,
+            metavar=f"{RELEASED}|{BASE}|FOLDER",
+            help="What training goes on from: the released model, the base encoder, or a bundle.",
+            show_default=RELEASED,
             rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
@@ -111,7 +111,7 @@ def train(
             source=data,
             columns=columns,
             corpus=corpus,
-            start=SHIPPED if start is None else start,
+            start=RELEASED if start is None else start,
             own_share=OWN_SHARE if own_share is None else own_share,
             epochs=epochs,
             split=split,

@@ -71,7 +71,9 @@ def release(
             rich_help_panel=OWN_TICKETS,
         ),
     ] = None,
-    models: Annotated[Path, typer.Option(help="Folder of the released bundles.")] = MODELS,
+    models: Annotated[
+        Path, typer.Option(help="Folder of the released bundles.", show_default="models")
+    ] = MODELS,
     day: Annotated[
         datetime | None,
         typer.Option("--date", formats=["%Y-%m-%d"], help="Day of the release.", show_default="today"),
@@ -86,7 +88,7 @@ def release(
     *,
     columns: Columns,
 ) -> None:
-    """Release a candidate that is not worse than the shipped model; exit code 1 where it is."""
+    """Release a candidate that is not worse than the released model; exit code 1 where it is."""
     if corpus is not None and data is not None:
         raise typer.BadParameter("--corpus and --data both say what to compare on; name one")
     refuse_columns_without(data, columns)

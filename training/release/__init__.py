@@ -1,1 +1,1 @@
-"""Release: compare a candidate with the shipped model, and publish it."""
+"""Release: compare a candidate with the released model, and publish it."""

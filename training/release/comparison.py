@@ -58,7 +58,7 @@ MINIMUM_TO_RANK: Final = 50
 
 @dataclass(frozen=True)
 class Difference:
-    """How a candidate does beside the shipped model on one slice.
+    """How a candidate does beside the released model on one slice.
 
     Attributes:
         language: Language of the messages, ``all`` for all messages together.
@@ -67,10 +67,10 @@ class Difference:
         name: An output, or ``language``.
         measure: MACRO_F1 or RANKING of an output, ACCURACY of the language.
         messages: Number of messages.
-        shipped: Value of the shipped model, 0..1.
+        released: Value of the released model, 0..1.
         candidate: Value of the candidate, 0..1.
-        change: Candidate minus shipped, with its interval.
-        worse: Positions of the messages that only the shipped model answers rightly, the worst first.
+        change: Candidate minus released, with its interval.
+        worse: Positions of the messages that only the released model answers rightly, the worst first.
         lost: Whether the candidate is worse by more than chance explains among so many differences.
     """
 
@@ -80,7 +80,7 @@ class Difference:
     name: str
     measure: str
     messages: int
-    shipped: float
+    released: float
     candidate: float
     change: Change
     worse: tuple[int, ...]
@@ -127,19 +127,19 @@ class Comparison:
 
 
 def compare(
-    candidate: Answers, shipped: Answers, seed: int = SEED, *, judge_language: bool = True
+    candidate: Answers, released: Answers, seed: int = SEED, *, judge_language: bool = True
 ) -> Comparison:
     """Compare two models as a whole, per language and per slice of it, in every output and in the language.
 
     Args:
         candidate: Answers of the candidate.
-        shipped: Answers of the shipped model about the same messages.
+        released: Answers of the released model about the same messages.
         seed: Seed of the bootstrap.
         judge_language: Whether the languages of the messages are labels. Those that a model read are
             not.
     """
     messages = candidate.messages
-    ours, theirs = outcomes_of(candidate), outcomes_of(shipped)
+    ours, theirs = outcomes_of(candidate), outcomes_of(released)
     if not judge_language:
         del ours[LANGUAGE]
     whole: list[Difference] = []
@@ -162,17 +162,17 @@ def compare(
                 name=name,
                 measure=ACCURACY if measure is accuracy else MACRO_F1,
                 messages=int(found.sum()),
-                shipped=float(measure(other.sum(0))),
+                released=float(measure(other.sum(0))),
                 candidate=float(measure(found.sum(0))),
                 change=resampling.difference(measure, found, other),
-                worse=_worse(candidate, shipped, name, part.rows[_right(other) & ~_right(found)]),
+                worse=_worse(candidate, released, name, part.rows[_right(other) & ~_right(found)]),
             )
             if part.dimension != WHOLE:
                 parts.append(decisions)
                 continue
             whole.append(decisions)
             if name in OUTPUTS:
-                rankings.append(_ranking(decisions, candidate, shipped, part.rows, resampling))
+                rankings.append(_ranking(decisions, candidate, released, part.rows, resampling))
     guessed = (
         output
         for i, output in enumerate(OUTPUTS)
@@ -194,17 +194,17 @@ def _wanted(part: Slice, messages: Sequence[Message], found: Array) -> bool:
 
 
 def _ranking(
-    decisions: Difference, candidate: Answers, shipped: Answers, rows: Array, resampling: Resampling
+    decisions: Difference, candidate: Answers, released: Answers, rows: Array, resampling: Resampling
 ) -> Difference:
     """Return the difference of the rankings where that of the decisions is known."""
     output = OUTPUTS.index(decisions.name)
     labels = candidate.labels[rows, output]
-    ours, theirs = (answers.probabilities[rows, output] for answers in (candidate, shipped))
+    ours, theirs = (answers.probabilities[rows, output] for answers in (candidate, released))
     once = np.ones((1, len(rows)))
     return replace(
         decisions,
         measure=RANKING,
-        shipped=float(ranking(labels, theirs, once)[0]),
+        released=float(ranking(labels, theirs, once)[0]),
         candidate=float(ranking(labels, ours, once)[0]),
         change=resampling.ranking_difference(labels, ours, theirs),
     )
@@ -236,9 +236,9 @@ def _right(found: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return right
 
 
-def _worse(candidate: Answers, shipped: Answers, name: str, rows: npt.NDArray[Any]) -> tuple[int, ...]:
+def _worse(candidate: Answers, released: Answers, name: str, rows: npt.NDArray[Any]) -> tuple[int, ...]:
     if name not in OUTPUTS:
         return tuple(rows.tolist())
     column = OUTPUTS.index(name)
-    moved = np.abs(candidate.probabilities[rows, column] - shipped.probabilities[rows, column])
+    moved = np.abs(candidate.probabilities[rows, column] - released.probabilities[rows, column])
     return tuple(rows[np.argsort(-moved, kind="stable")].tolist())

@@ -1,4 +1,4 @@
-"""The release gate: a candidate ships only where it is not worse than the shipped model."""
+"""The release gate: a candidate ships only where it is not worse than the released model."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _SHOWN_CHARACTERS: Final = 100
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate that was measured beside the shipped model.
+    """A candidate that was measured beside the released model.
 
     Attributes:
         folder: Bundle of the candidate.
         classifier: The candidate.
         sample: What both were measured on.
         answers: What it answers about these messages.
-        shipped: Version of the shipped model, or None where nothing was compared.
+        released: Version of the released model, or None where nothing was compared.
         obstacle: Why nothing was compared, or None.
         comparison: The comparison, empty where nothing was compared.
     """
@@ -54,13 +54,13 @@ class Trial:
     classifier: Classifier
     sample: Sample
     answers: Answers
-    shipped: str | None
+    released: str | None
     obstacle: str | None
     comparison: Comparison
 
 
 def try_candidate(candidate: Path, sample: Sample, against: Path | None = None) -> Trial:
-    """Measure a candidate and the shipped model on the same messages.
+    """Measure a candidate and the released model on the same messages.
 
     Args:
         candidate: Bundle of the candidate.
@@ -74,16 +74,16 @@ def try_candidate(candidate: Path, sample: Sample, against: Path | None = None) 
     answers = answer(classifier, sample.messages)
     comparison, version, obstacle = Comparison(), None, None
     try:
-        shipped = _load_shipped(candidate, against)
+        released = _load_released(candidate, against)
         if not sample.messages:
             raise _NothingToCompareError(f"{sample.name} is empty; name another with --corpus or --data")
-        others = answer(shipped, sample.messages)
+        others = answer(released, sample.messages)
         comparison = compare(answers, others, judge_language=sample.judge_language)
         if not comparison.differences:
             raise _NothingToCompareError(
                 f"{sample.name} has too few labelled messages; name another with --corpus or --data"
             )
-        version = shipped.version
+        version = released.version
     except (BundleError, _NothingToCompareError) as error:
         obstacle = str(error)
     return Trial(candidate, classifier, sample, answers, version, obstacle, comparison)
@@ -93,11 +93,11 @@ class _NothingToCompareError(Exception):
     pass
 
 
-def _load_shipped(candidate: Path, against: Path | None) -> Classifier:
+def _load_released(candidate: Path, against: Path | None) -> Classifier:
     folder = against or released_bundle()
     if folder.resolve() == candidate.resolve():
         raise _NothingToCompareError(
-            f"{candidate} is the shipped model itself; name an earlier one with --against"
+            f"{candidate} is the released model itself; name an earlier one with --against"
         )
     return Classifier.load(folder)
 
@@ -126,7 +126,7 @@ def refuse_worse(trial: Trial, *, first: bool, accept_losses: bool) -> None:
         )
     if trial.comparison.losses and not accept_losses:
         raise ReleaseError(
-            f"{trial.folder} is worse than {trial.shipped} in {len(trial.comparison.losses)} of "
+            f"{trial.folder} is worse than {trial.released} in {len(trial.comparison.losses)} of "
             f"{len(trial.comparison.differences)} comparisons: train again, "
             "or release it all the same with --accept-losses"
         )
@@ -157,7 +157,7 @@ def publish(trial: Trial, models: Path, day: date, *, first: bool, accept_losses
         day,
         trial.sample.recorded,
         _measured(trial.answers),
-        trial.shipped,
+        trial.released,
         trial.comparison,
     )
     in_place = folder.resolve() == trial.folder.resolve()
@@ -223,7 +223,7 @@ def _measured(answers: Answers) -> dict[str, dict[str, float]]:
 
 
 def show(trial: Trial, console: Console) -> None:
-    """Print how a candidate does beside the shipped model, and the messages it got worse on."""
+    """Print how a candidate does beside the released model, and the messages it got worse on."""
     for note in trial.sample.notes:
         say(console, note, "yellow")
     if trial.obstacle is not None:
@@ -245,7 +245,7 @@ def show(trial: Trial, console: Console) -> None:
 
 def _table(trial: Trial, differences: Sequence[Difference]) -> Table:
     table = Table(
-        title=f"{trial.classifier.version} beside {trial.shipped}: macro-F1, for the language accuracy",
+        title=f"{trial.classifier.version} beside {trial.released}: macro-F1, for the language accuracy",
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=0,
@@ -254,8 +254,8 @@ def _table(trial: Trial, differences: Sequence[Difference]) -> Table:
     )
     table.add_column("slice")
     table.add_column("")
-    for heading in ("messages", "shipped → candidate", "difference (95 % interval)"):
-        table.add_column(heading, justify="right", no_wrap=heading != "shipped → candidate")
+    for heading in ("messages", "released → candidate", "difference (95 % interval)"):
+        table.add_column(heading, justify="right", no_wrap=heading != "released → candidate")
     for difference in differences:
         change = difference.change
         table.add_row(
@@ -263,7 +263,7 @@ def _table(trial: Trial, differences: Sequence[Difference]) -> Table:
             OUTPUT_NAMES.get(difference.name, difference.name)
             + (f" ({RANKING})" if difference.measure == RANKING else ""),
             str(difference.messages),
-            f"{difference.shipped:.3f} → {difference.candidate:.3f}",
+            f"{difference.released:.3f} → {difference.candidate:.3f}",
             f"{change.value:+.3f} ({change.low:+.3f} … {change.high:+.3f})",
             style="bold red" if difference.lost else "",
         )

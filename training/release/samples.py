@@ -1,4 +1,4 @@
-"""Messages that a candidate and the shipped model are measured on."""
+"""Messages that a candidate and the released model are measured on."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Retraining: a shipped model, or the base encoder, becomes a data scientist's own."""
+"""Retraining: a released model, or the base encoder, becomes a data scientist's own."""

@@ -20,7 +20,7 @@ from training.tickets.columns import Columns
 
 RECORD: Final = "retraining.json"
 
-SHIPPED: Final = "shipped"
+RELEASED: Final = "released"
 BASE: Final = "base"
 
 SEED: Final = 1
@@ -52,7 +52,7 @@ class Plan:
         source: The tickets: a file, a folder or a hub id.
         columns: Which column of them holds what.
         corpus: The corpus that is mixed in.
-        start: ``shipped``, ``base``, or the folder of a bundle.
+        start: ``released``, ``base``, or the folder of a bundle.
         own_share: Share of own messages in what is learned, above 0 to 1 (1 mixes nothing in).
         epochs: Passes over the own messages, or None for as many as their number asks for.
         split: ``group``, ``time``, ``random``, or None to choose.
@@ -88,7 +88,7 @@ class Plan:
         """Folder of the bundle to start from, or None for the base encoder."""
         if self.start == BASE:
             return None
-        return released_bundle() if self.start == SHIPPED else Path(self.start)
+        return released_bundle() if self.start == RELEASED else Path(self.start)
 
     def passes(self, messages: int) -> int:
         """Return how often so many own messages are learned."""
@@ -116,7 +116,7 @@ class Plan:
     def to_dict(self, layers: int, messages: int) -> dict[str, Any]:
         """Return, as JSON-ready data, how a network with so many layers learned so many own messages."""
         return {
-            "start": self.start if self.start in (SHIPPED, BASE) else "bundle",
+            "start": self.start if self.start in (RELEASED, BASE) else "bundle",
             "own_share": self.own_share,
             "seed": self.seed,
             "offer_recall": self.recipe.offer_recall,

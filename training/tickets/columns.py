@@ -32,7 +32,7 @@ class Columns:
     Attributes:
         text: The message.
         id: Its name, which no other row may have; without it, the number of its row.
-        language: Its language; without it, what the shipped model reads.
+        language: Its language; without it, what the released model reads.
         complexity: Label.
         negative_sentiment: Label.
         human_requested: Label.

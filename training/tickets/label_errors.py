@@ -65,7 +65,7 @@ class Disputes:
 def find_label_errors(tickets: Tickets, seed: int = 1) -> Disputes:
     """Find the labels that are probably wrong.
 
-    A logistic regression on sentence vectors of the shipped model gives probabilities by
+    A logistic regression on sentence vectors of the released model gives probabilities by
     cross-validation; messages of one group and nearly equal texts are in one fold. Confident learning
     tells which labels it disputes.
 

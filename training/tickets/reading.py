@@ -172,7 +172,7 @@ class _Reader:
 
 
 def _with_read_languages(languages: Sequence[str | None], texts: Sequence[str]) -> list[str]:
-    """Fill in the languages that are not known with what the shipped model reads."""
+    """Fill in the languages that are not known with what the released model reads."""
     unknown = [text for text, language in zip(texts, languages, strict=True) if language is None]
     if not unknown:
         return [language for language in languages if language is not None]

@@ -1,4 +1,4 @@
-"""Sentence vectors of the shipped model."""
+"""Sentence vectors of the released model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENOUGH_FOR_PROGRESS: Final = 500
 
 
 def read_vectors(texts: Sequence[str]) -> Array:
-    """Return the vector that the shipped model has of each text just before its answer.
+    """Return the vector that the released model has of each text just before its answer.
 
     Of a long text it is the mean over its windows, each weighted by its tokens.
 

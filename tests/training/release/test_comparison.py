@@ -25,12 +25,12 @@ def test_equal_answers_lose_nothing(messages: list[Message]) -> None:
 
 
 def test_a_loss_in_one_slice_is_found_there(messages: list[Message]) -> None:
-    shipped, candidate = make_answers(messages), make_answers(messages)
+    released, candidate = make_answers(messages), make_answers(messages)
     long = [row for row, message in enumerate(messages) if len(message.text) > 100]
     spoiled = [row for row in long if messages[row].complexity == 1][:40]
     candidate.probabilities[spoiled, 0] = 0.4
     candidate.probabilities[spoiled[7], 0] = 0.01
-    losses = compare(candidate, shipped).losses
+    losses = compare(candidate, released).losses
     assert {(loss.dimension, loss.value, loss.name) for loss in losses} == {
         ("all", "all", "complexity"),
         ("length", "over 35 words", "complexity"),
@@ -38,15 +38,15 @@ def test_a_loss_in_one_slice_is_found_there(messages: list[Message]) -> None:
     whole = next(loss for loss in losses if loss.dimension == "all")
     assert set(whole.worse) == set(spoiled)
     assert whole.worse[0] == spoiled[7]
-    assert whole.change.value == pytest.approx(whole.candidate - whole.shipped)
+    assert whole.change.value == pytest.approx(whole.candidate - whole.released)
 
 
 def test_a_worse_ranking_is_a_loss_though_every_decision_is_as_before(messages: list[Message]) -> None:
-    shipped = make_answers(messages)
+    released = make_answers(messages)
     random = np.random.default_rng(1)
     labels = labels_of(messages)
     # Right as often on either side of one half, but spread at random there instead of by the label.
-    blurred = random.random(labels.shape) / 2 + (shipped.probabilities >= 0.5) / 2
+    blurred = random.random(labels.shape) / 2 + (released.probabilities >= 0.5) / 2
     wrong = random.random(labels.shape) < 0.3
     sure = np.where(wrong, 0.5 + 0.01 * (0.5 - labels), labels)
     unsure = np.where(wrong, np.abs(1 - labels - random.random(labels.shape) / 2.1), blurred)
@@ -55,9 +55,9 @@ def test_a_worse_ranking_is_a_loss_though_every_decision_is_as_before(messages: 
 
 
 def test_a_gain_is_not_a_loss(messages: list[Message]) -> None:
-    shipped, candidate = make_answers(messages), make_answers(messages)
-    shipped.probabilities[:60, 1] = 0.9
-    comparison = compare(candidate, shipped)
+    released, candidate = make_answers(messages), make_answers(messages)
+    released.probabilities[:60, 1] = 0.9
+    comparison = compare(candidate, released)
     assert comparison.losses == []
     assert max(difference.change.low for difference in comparison.differences) > 0
 
@@ -73,9 +73,9 @@ def test_one_message_less_is_not_a_loss(messages: list[Message]) -> None:
 def test_languages_no_longer_recognised_are_a_loss() -> None:
     messages = [make_message(i, language="other", complexity=None) for i in range(60)]
     probabilities = np.full((60, 3), 0.5)
-    shipped = make_answers(messages, probabilities)
+    released = make_answers(messages, probabilities)
     candidate = make_answers(messages, probabilities, ["other" if i % 2 else "ar" for i in range(60)])
-    losses = [loss for loss in compare(candidate, shipped).losses if loss.dimension == "all"]
+    losses = [loss for loss in compare(candidate, released).losses if loss.dimension == "all"]
     assert [(loss.language, loss.name, loss.change.value) for loss in losses] == [("other", "language", -0.5)]
 
 

@@ -45,7 +45,7 @@ def worse(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def no_shipped_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_released_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise BundleError("the released model is missing")
 
@@ -143,8 +143,8 @@ def test_swapped_weights_are_refused(
         assert f"en: {output}: " in result.output
 
 
-@pytest.mark.usefixtures("no_shipped_bundle")
-def test_without_a_shipped_bundle_only_the_first_is_released(
+@pytest.mark.usefixtures("no_released_bundle")
+def test_without_a_released_bundle_only_the_first_is_released(
     same: Path, tiny_corpus: Path, models: Path
 ) -> None:
     refused = release(same, tiny_corpus, models)
@@ -196,8 +196,8 @@ def test_other_outputs_compare_nothing(
     def rename(manifest: dict[str, Any]) -> None:
         manifest["outputs"][0] = "difficulty"
 
-    shipped = copy_bundle(tiny_bundle, tmp_path / "shipped", "1.0", rename)
-    result = release(same, tiny_corpus, models, "--against", str(shipped))
+    released = copy_bundle(tiny_bundle, tmp_path / "released", "1.0", rename)
+    result = release(same, tiny_corpus, models, "--against", str(released))
     assert result.exit_code == 1
     assert "difficulty" in result.output
     assert "nothing to compare" in result.output
@@ -206,7 +206,7 @@ def test_other_outputs_compare_nothing(
 def test_a_candidate_is_not_compared_with_itself(same: Path, tiny_corpus: Path, models: Path) -> None:
     result = release(same, tiny_corpus, models, "--against", str(same))
     assert result.exit_code == 1
-    assert "is the shipped model itself" in result.output
+    assert "is the released model itself" in result.output
 
 
 def test_a_candidate_among_the_models_is_released_in_place(

@@ -12,7 +12,7 @@ from escalate.bundle import FORMAT_VERSION, MANIFEST, released_bundle, seal
 from escalate.errors import BundleError
 from training.errors import CorpusError, FileError, RunError
 from training.fitting.recipe import read_recipe
-from training.retraining.plan import BASE, RECORD, SHIPPED, Plan, find_record, source_hash, write_record
+from training.retraining.plan import BASE, RECORD, RELEASED, Plan, find_record, source_hash, write_record
 from training.tickets.columns import Columns
 
 
@@ -55,7 +55,7 @@ def test_what_cannot_be_planned_is_refused(plan: Plan, changes: dict[str, Any], 
 
 def test_where_training_starts(plan: Plan, bundle: Path) -> None:
     assert plan.start_bundle == bundle
-    assert replace(plan, start=SHIPPED).start_bundle == released_bundle()
+    assert replace(plan, start=RELEASED).start_bundle == released_bundle()
     assert replace(plan, start=BASE).start_bundle is None
 
 
