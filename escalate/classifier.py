@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -22,7 +22,6 @@ from escalate.tokens import WindowTokenizer
 
 _CHUNK: Final = 64
 _CHUNKS_AHEAD: Final = 2
-_LOADING: Final = Lock()
 
 
 class Classifier:
@@ -217,15 +216,27 @@ def _answers(future: Future[tuple[list[Prediction], Exception | None]]) -> Itera
         raise error
 
 
-@cache
-def _load_released() -> Classifier:
-    return Classifier.load()
+class _Released:
+    """The released model, loaded once however many threads ask for it first."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._classifier: Classifier | None = None
+        if hasattr(os, "register_at_fork"):
+            # The thread that holds the lock may not live on in the child.
+            os.register_at_fork(after_in_child=self._unlock)
+
+    def _unlock(self) -> None:
+        self._lock = Lock()
+
+    def classifier(self) -> Classifier:
+        with self._lock:
+            if self._classifier is None:
+                self._classifier = Classifier.load()
+            return self._classifier
 
 
-def _released_classifier() -> Classifier:
-    # ``cache`` alone would load the model once in each thread that comes before the first is done.
-    with _LOADING:
-        return _load_released()
+_released: Final = _Released()
 
 
 def predict(text: str) -> Prediction:
@@ -235,4 +246,4 @@ def predict(text: str) -> Prediction:
         TypeError: ``text`` is not a string.
         BundleError: The installed model is missing or damaged.
     """
-    return _released_classifier().predict(text)
+    return _released.classifier().predict(text)

@@ -34,7 +34,9 @@ _REMOVED_THEN: Final = re.compile(f"[{_INVISIBLE}{_TATWEEL}{_NIQQUD}{_TASHKEEL}]
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 # Combining marks of alternating classes take Unicode normalisation quadratic time; no writing needs so many.
-_MANY_MARKS: Final = re.compile(r"[^\w\s]{65,}")
+# The half-width sound marks count as letters, but become combining marks (NFKC).
+_SOUND_MARKS: Final = "\uff9e\uff9f"
+_MANY_MARKS: Final = re.compile(rf"(?:[^\w\s]|[{_SOUND_MARKS}]){{65,}}")
 _MOST_MARKS: Final = 64
 _LONG_MARKS: Final = re.compile(r"([^\w\s]{64})[^\w\s]+")
 _LONG_RUN: Final = re.compile(r"(.)\1{3,}", re.DOTALL)
@@ -100,8 +102,13 @@ def _thin_out_marks(text: str) -> str:
 
 
 def _without_late_combining(marks: str) -> str:
-    late = (mark for mark in marks[_MOST_MARKS:] if not unicodedata.combining(mark))
+    late = (mark for mark in marks[_MOST_MARKS:] if not _combines(mark))
     return marks[:_MOST_MARKS] + "".join(late)
+
+
+def _combines(mark: str) -> bool:
+    # Not by combining class: some marks of class 0 decompose into others.
+    return unicodedata.category(mark).startswith("M") or mark in _SOUND_MARKS
 
 
 def _cut_marks(text: str) -> str:

@@ -122,6 +122,7 @@ def tiny_recipe(tiny_base: Path) -> object:
         teacher=replace(
             recipe.teacher, layers=(0, 1), copies=2, batch_size=16, learning_rate=1e-3, max_tokens=32
         ),
+        # With fewer copies the student does not answer as its teacher does in every language.
         student=replace(recipe.student, layers=(1,), copies=5, learning_rate=1e-3, max_tokens=32),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from hashlib import blake2b
 from threading import Event
 from typing import Final, Literal
@@ -98,6 +97,13 @@ def is_text(kind: pa.DataType) -> bool:
     )
 
 
+class Stopped(BaseException):
+    """Answers were no longer wanted.
+
+    No ``Exception``: ``predict_many`` would first give the answers that come before one.
+    """
+
+
 class Answerer:
     """Turns texts into the added columns; texts that are equal once normalised are scored once.
 
@@ -120,7 +126,7 @@ class Answerer:
         self._stopped = Event()
 
     def stop(self) -> None:
-        """Have answers that another thread asks for end early, with a ``CancelledError``."""
+        """Have answers that another thread asks for end early, with ``Stopped``."""
         self._stopped.set()
 
     def answer(self, column: pa.Array | pa.ChunkedArray) -> pa.RecordBatch:
@@ -175,7 +181,7 @@ class Answerer:
     def _until_stopped(self, texts: Iterable[str]) -> Iterator[str]:
         for text in texts:
             if self._stopped.is_set():
-                raise CancelledError
+                raise Stopped
             yield text
 
 

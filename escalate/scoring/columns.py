@@ -38,8 +38,8 @@ def choose_text_column(schema: pa.Schema, wanted: str | None, others: list[str],
         candidates = [name for name in strings if _is_wordy(sample, name)]
     if not candidates:
         raise ScoringError(
-            "no column seems to hold the messages; where the file is not UTF-8, name its --encoding, such as "
-            f"cp1255, or else name one with --text-column: {_listed(schema)}"
+            "no column seems to hold the messages; for CSV or JSON not in UTF-8 name its --encoding, such "
+            f"as cp1255, or else the column with --text-column: {_listed(schema)}"
         )
     if len(candidates) > 1:
         raise ScoringError(

@@ -170,7 +170,7 @@ def locked_folder(output: Path) -> Iterator[Path]:
             with suppress(OSError):
                 (folder / _LOCK).unlink(missing_ok=True)
                 folder.rmdir()
-        # Elsewhere last, so that the lock of no other run is deleted.
+        # On POSIX unlinked while it was still held: no other run can hold this very file.
         lock.release()
 
 

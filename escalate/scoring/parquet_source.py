@@ -68,7 +68,7 @@ class ParquetSource(Source):
 
 @contextmanager
 def _open(file: TableFile) -> Iterator[pq.ParquetFile]:
-    # Buffered pages instead of whole row groups keep memory flat.
+    # Buffered pages instead of whole row groups keep memory flat; pyarrow takes no name that is not UTF-8.
     with (
         file.path.open("rb") as stream,
         pq.ParquetFile(stream, buffer_size=_READ_BYTES, pre_buffer=False) as parquet,

@@ -184,6 +184,7 @@ codecs.register_error(_UNDECODABLE, _as_surrogates)
 @contextmanager
 def _open_text(file: TableFile, encoding: str, newline: str) -> Iterator[io.TextIOWrapper]:
     """Yield the text of a file; a byte that does not fit the encoding becomes a lone surrogate."""
+    # Through Python's own file: pyarrow takes no name that is not UTF-8.
     with (
         file.path.open("rb") as binary,
         pa.input_stream(binary, compression=file.compression, buffer_size=_READ_BYTES) as stream,

@@ -83,6 +83,12 @@ def test_a_slip_of_a_hebrew_final_letter_changes_nothing(word: str) -> None:
     assert normalise(f"{slipped}, {slipped}") == normalise(f"{word}, {word}")
 
 
+@pytest.mark.parametrize("marks", ["\u0301\u0323", "\u0f73", "\u0301\uff9e"])
+def test_a_flood_of_combining_marks_takes_no_quadratic_time(marks: str) -> None:
+    """Unicode normalisation alone would take hours."""
+    assert len(normalise("a" + marks * 500_000)) < 10
+
+
 @pytest.mark.parametrize("letter", list("اأإآؤئءةىيهčďěňřšťůžáéíóúýאםןץףך"))
 def test_letters_with_meaning_stay(letter: str) -> None:
     assert normalise(letter) == letter

@@ -138,7 +138,10 @@ def _fit(logits: Array, labels: Labels, rows: Rows, preferred: Rows) -> _Fit | N
 
 
 def _platt(logits: Array, labels: Labels) -> tuple[float, float] | None:
-    """Fit slope and intercept to Platt's targets, which keep few separable messages from a step function."""
+    """Fit slope and intercept to Platt's targets.
+
+    They lie a little inside 0 and 1, so that a few messages that separate perfectly give no step function.
+    """
     if not enough_per_class(labels):
         return None
     yes, no = int((labels == 1).sum()), int((labels == 0).sum())

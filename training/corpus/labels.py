@@ -14,7 +14,7 @@ from training.corpus.messages import Message
 Labels = npt.NDArray[np.float32]
 
 MINIMUM_PER_CLASS: Final = 20
-"""Something is fitted to messages alone from this many positive and negative ones on."""
+"""Messages are fitted to on their own (one language, one user) where they have this many of either label."""
 
 
 def labels_of(messages: Sequence[Message]) -> Labels:

@@ -48,7 +48,7 @@ _KEYWORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "agent, human, person, manager, representative, call me, supervisor",
     },
 }
-"""Words and phrases, or beginnings of words, by output and language."""
+"""Words, parts of words and phrases by output and language, looked for anywhere in a text."""
 
 
 def majority(train: Sequence[Message], test: Sequence[Message]) -> Array:

@@ -114,7 +114,8 @@ def read_verdicts(
 
     Args:
         source: A CSV, JSON-lines or Parquet file, a folder that ``datasets`` reads, or a hub id.
-        columns: Where the text, the id, the language and the time are; labels are not read.
+        columns: Where the text, the id, the language and the time are; labels are not read. Without a
+            column for it the language is that beside the scores.
         decisions: Where action and verdict are.
         model: The bundle that scores; None for the released one.
 
@@ -124,21 +125,20 @@ def read_verdicts(
     """
     scores = [decisions.scores + output for output in OUTPUTS]
     model_name = decisions.scores + "model"
-    language = columns.language
+    answered_language = decisions.scores + "language"
 
     def choose(names: Sequence[str]) -> list[str]:
-        nonlocal language
-        answered = decisions.scores + "language"
-        if language is None and answered in names:
-            language = answered
         for option, name in (("--action", decisions.action), ("--verdict", decisions.verdict)):
             if name not in names:
                 listed = ", ".join(names)
                 raise TicketsError(f"{source}: no column {name!r} for {option}; the columns are: {listed}")
-        wanted = [decisions.action, decisions.verdict, model_name, *scores]
+        wanted = [decisions.action, decisions.verdict, model_name, answered_language, *scores]
         return [name for name in dict.fromkeys(wanted) if name in names]
 
     table = read_table(source, choose, columns.encoding, columns.delimiter)
+    language = columns.language
+    if language is None and answered_language in table.columns:
+        language = answered_language
     left_out = dict.fromkeys((*OUTPUTS, "group", "domain", "channel"), "")
     tickets = read_tickets(source, replace(columns, **left_out, language=language, cuts={}))
     kept = set(tickets.rows)

@@ -164,7 +164,9 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord(recipe=recipe, **data)
     except OSError as error:
         raise RunError(f"{folder} holds no run ({path}: {error.strerror}); train one first") from error
-    except (KeyError, RecipeError, TypeError, ValueError) as error:
+    except RecipeError as error:
+        raise RunError(f"{error}: go on with the version that began this run, or delete {folder}") from error
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error}); delete {folder} and train again") from error
 
 

@@ -108,7 +108,7 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
     else:
         load_weights(network, folder / _NETWORK)
     if plan.start_bundle is None:
-        # A released model expects few other languages already.
+        # Other starts were made to expect few other languages when they were exported.
         learned = [LANGUAGE_CLASSES[i] for i in examples.languages]
         expect_other(network, learned, plan.recipe.other_share)
     return Trained(network.eval(), base, own, corpus, record)

@@ -59,31 +59,30 @@ def split_tickets(
         method: One of ``METHODS``; None to choose.
         seed: Seed of the assignment by group and at random.
         learned: Normalised texts that the model to start from has learned: they, and what belongs to them,
-            can only be learned again.
+            are for training, beside 80 % of the others.
 
     Raises:
         TicketsError: A split would be empty, or there is no column for the method.
     """
     chosen, reason = _choose(tickets, method)
     parts = related(tickets.messages)
-    if len(parts) < FEWEST:
-        raise TicketsError(f"{tickets.source} has {_too_few(len(tickets.messages), len(parts))}")
-    known = {i for part in parts if _holds(part, tickets.messages, learned) for i in part}
-    if known:
-        reason = f"{reason} {len(known):,} messages are in train: the model to start from learned them."
+    free = [part for part in parts if not _holds(part, tickets.messages, learned)]
+    if len(free) < FEWEST:
+        raise TicketsError(f"{tickets.source} has {_too_few(len(tickets.messages), len(parts), len(free))}")
+    if known := len(tickets.messages) - sum(map(len, free)):
+        reason = f"{reason} {known:,} messages are in train: the model to start from learned them."
     if chosen == "time":
         times = [time for time in tickets.times if time is not None]
-        assigned = [0 if i in known else split for i, split in enumerate(_by_time(parts, times))]
+        assigned = _by_time(free, times)
     else:
-        assigned = _alike(parts, tickets.messages, known, seed)
+        assigned = _alike(free, tickets.messages, seed)
     train, validation, test = (
         tuple(m for m, split in zip(tickets.messages, assigned, strict=True) if split == i) for i in range(3)
     )
     if not (train and validation and test):
         raise TicketsError(
             f"{tickets.source}: a split by {chosen} leaves train, validation or test empty, because too many "
-            "messages belong together, came at one time or were learned by the model to start from; choose "
-            "another split, such as random, or another start"
+            "messages belong together or came at one time; choose another split, such as random"
         )
     return Split(train, validation, test, chosen, reason)
 
@@ -135,14 +134,18 @@ def _choose(tickets: Tickets, method: str | None) -> tuple[Method, str]:
 
 
 def _by_time(parts: Sequence[Sequence[int]], times: Sequence[datetime]) -> list[int]:
-    """Return the split of every message: sets by their first time, the last 10 % to the test split."""
+    """Return the split of every message: sets by their first time, the last 10 % to the test split.
+
+    Messages in no set are for training.
+    """
     assigned = [0] * len(times)
+    messages = sum(map(len, parts))
     before = 0
     first = sorted((min(times[i] for i in part), part) for part in parts)
     # Messages of one moment stay in one split, or the later split would be no later.
     for _, moment in groupby(first, key=lambda item: item[0]):
         together = [i for _, part in moment for i in part]
-        share = (before + len(together) / 2) / len(times)
+        share = (before + len(together) / 2) / messages
         split = 0 if share < SHARES[0] else 1 if share < SHARES[0] + SHARES[1] else 2
         for i in together:
             assigned[i] = split
@@ -150,22 +153,19 @@ def _by_time(parts: Sequence[Sequence[int]], times: Sequence[datetime]) -> list[
     return assigned
 
 
-def _alike(
-    parts: Sequence[Sequence[int]], messages: Sequence[Message], known: Set[int], seed: int
-) -> list[int]:
+def _alike(parts: Sequence[Sequence[int]], messages: Sequence[Message], seed: int) -> list[int]:
     """Return the split of every message: sets ordered by language and labels go where most is missing.
 
-    A set that is known, or larger than the test split should be, is for training.
+    Messages in no set, and those of a set larger than the test split should be, are for training.
     """
     random = Random(seed)
-    largest = max(1, SHARES[2] * len(messages))
+    largest = max(1, SHARES[2] * sum(map(len, parts)))
     assigned = [0] * len(messages)
     sizes = [0, 0, 0]
     for _, _, part in sorted((_kind(messages[part[0]]), random.random(), part) for part in parts):
         taken = sum(sizes) + len(part)
         missing = [share * taken - size for share, size in zip(SHARES, sizes, strict=True)]
-        free = len(part) <= largest and part[0] not in known
-        split = missing.index(max(missing)) if free else 0
+        split = missing.index(max(missing)) if len(part) <= largest else 0
         sizes[split] += len(part)
         for i in part:
             assigned[i] = split
@@ -177,7 +177,13 @@ def _kind(message: Message) -> str:
     return "".join((message.language, *labels))
 
 
-def _too_few(messages: int, parts: int) -> str:
+def _too_few(messages: int, parts: int, free: int) -> str:
+    if free < parts:
+        return (
+            f"{messages:,} messages but only {free:,} that are not of one group, nearly equal, or learned by "
+            f"the model to start from; at least {FEWEST} are needed for {', '.join(SPLITS)}: add new ones, "
+            "or start from another model"
+        )
     few = f"only {messages} message{'' if messages == 1 else 's'}"
     if messages >= FEWEST:
         few = f"{messages:,} messages but only {parts} that are not of one group or nearly equal"
