@@ -452,6 +452,8 @@ def test_ctrl_c_and_resume(large: Path, tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        # A shell's background jobs ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     journal = tmp_path / "out.csv.parts" / "journal.jsonl"
     while lines_of(journal) < 3 and process.poll() is None:
