@@ -14,7 +14,7 @@ from typing import Any, Final
 from escalate.bundle import Bundle, load_bundle
 from escalate.errors import BundleError
 from escalate.language import read_language
-from escalate.model import Model
+from escalate.model import Model, start_session
 from escalate.policy import LANGUAGES, Decision, Output, Policy
 from escalate.prediction import Prediction
 from escalate.text import has_words
@@ -40,12 +40,16 @@ class Classifier:
             ValueError: ``threads`` is below 1.
         """
         self.policy = bundle.policy if policy is None else policy
-        self._bundle = bundle
+        # Not the bundle itself, whose bytes would stay in memory beside the session made of them.
+        self._version, self._manifest, self._normalise = bundle.version, bundle.manifest, bundle.normalise
+        self._calibration, self._base_rates = bundle.calibration, bundle.base_rates
+        # The session first: the tokenizer then takes up memory that loading the session has freed.
+        session = start_session(bundle.model, threads)
         try:
             tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
         except ValueError as error:
             raise BundleError(f"model {bundle.version}: {error}; copy the bundle again") from error
-        self._model = Model(bundle.model, tokenizer, threads)
+        self._model = Model(session, tokenizer)
 
     @classmethod
     def load(
@@ -73,16 +77,16 @@ class Classifier:
     @property
     def version(self) -> str:
         """Version of the model."""
-        return self._bundle.version
+        return self._version
 
     @property
     def manifest(self) -> Mapping[str, Any]:
         """The manifest of the bundle: what the model is, how it was made, what it measured."""
-        return self._bundle.manifest
+        return self._manifest
 
     def normalise(self, text: str) -> str:
         """Return what the model reads of a message; messages that are equal here get equal answers."""
-        return self._bundle.normalise(text)
+        return self._normalise(text)
 
     def predict(self, text: str) -> Prediction:
         """Answer for one message. Any string gets an answer.
@@ -102,13 +106,13 @@ class Classifier:
         language = read_language(logits.language, normalised)
         if language not in LANGUAGES:
             return self._unsupported(language, has_words=True, truncated=logits.truncated)
-        probabilities = self._bundle.calibration.probabilities(logits.outputs, language)
+        probabilities = self._calibration.probabilities(logits.outputs, language)
         decision = self.policy.decide(probabilities, language, truncated=logits.truncated)
         return self._prediction(probabilities, language, decision, supported=True, truncated=logits.truncated)
 
     def _unsupported(self, language: str, *, has_words: bool, truncated: bool) -> Prediction:
         """Return the answer to a text the model cannot judge: base rates, and the policy's action."""
-        rates = self._bundle.base_rates
+        rates = self._base_rates
         decision = self.policy.decide(rates, language, has_words=has_words, truncated=truncated)
         return self._prediction(rates, language, decision, supported=False, truncated=truncated)
 
@@ -130,7 +134,7 @@ class Classifier:
             truncated=truncated,
             action=decision.action,
             reasons=decision.reasons,
-            model=self._bundle.version,
+            model=self._version,
         )
 
     def predict_many(self, texts: Iterable[str], workers: int = 1) -> Iterator[Prediction]:

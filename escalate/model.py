@@ -54,37 +54,39 @@ def start_session(onnx: bytes, threads: int = 1) -> onnxruntime.InferenceSession
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A pattern is kept for every length of message, and saves nothing with so many lengths.
+    options.enable_mem_pattern = False
     if not has_exact_products():
         # Not always, because the exact products are slower; other processors than x86 ignore this.
         options.add_session_config_entry("session.x64quantprecision", "1")
     # Error level: warnings about a bundle that passed its checks would only alarm.
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes derive from Exception only
         raise BundleError(
             f"the model does not load in onnxruntime {onnxruntime.__version__} ({error}): "
             "upgrade onnxruntime or copy the bundle again"
         ) from error
+    # Kept for a start with other providers, which never comes: 43 MB of the released model.
+    session._model_bytes = None
+    return session
 
 
 class Model:
     """An ONNX session with its tokenizer. Safe to share between threads and to fork."""
 
-    def __init__(self, onnx: bytes, tokenizer: WindowTokenizer, threads: int = 1) -> None:
-        """Start a session.
+    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: WindowTokenizer) -> None:
+        """Join the two.
 
         Args:
-            onnx: A serialised model with input ``input_ids`` and outputs ``outputs``, ``language``.
+            session: Of a model with input ``input_ids`` and outputs ``outputs``, ``language``.
             tokenizer: The model's tokenizer.
-            threads: Threads of one run.
 
         Raises:
-            BundleError: ONNX Runtime cannot load the model, or it has other outputs.
-            ValueError: ``threads`` is below 1.
+            BundleError: The model has other outputs.
         """
-        self._tokenizer = tokenizer
-        self._session = start_session(onnx, threads)
+        self._session, self._tokenizer = session, tokenizer
         names = [output.name for output in self._session.get_outputs()]
         if names != _OUTPUT_NAMES:
             raise BundleError(f"the model has the outputs {names}, not {_OUTPUT_NAMES}: export it again")

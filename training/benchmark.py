@@ -18,7 +18,7 @@ from rich.table import Table
 
 from escalate import Classifier
 from escalate.bundle import load_bundle
-from escalate.model import Model
+from escalate.model import Model, start_session
 from escalate.tokens import WindowTokenizer
 from training.corpus.messages import CORPUS, Message, read_split
 from training.network.base_encoder import PACKAGED_BASE, BaseEncoder, load_base_encoder
@@ -66,7 +66,7 @@ def run_benchmark(folder: Path, corpus: Path = CORPUS) -> dict[str, Any]:
     bundle = load_bundle(folder)
     classifier = Classifier(bundle)
     tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
-    model = Model(bundle.model, tokenizer)
+    model = Model(start_session(bundle.model), tokenizer)
     base = load_base_encoder(PACKAGED_BASE)
     engine = _packaged_engine()
     messages = [m for m in read_split(corpus, "test") if m.language != "other"]

@@ -159,7 +159,8 @@ def _refuse_overlap(output: Path, source: str, files: Sequence[TableFile]) -> No
     folder, parts = Path(source).resolve(), parts_folder(output)
     if folder.is_dir() and folder in output.resolve().parents:
         raise ScoringError(f"{output} is inside the input {source}; write it to another folder")
-    if inside := next((file.path for file in files if parts.resolve() in file.path.resolve().parents), None):
+    deleted = parts.resolve()
+    if inside := next((file.path for file in files if deleted in file.path.resolve().parents), None):
         raise ScoringError(
             f"the input {inside} is in {parts}, which a run deletes; name another output, or move the input"
         )

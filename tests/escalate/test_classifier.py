@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import escalate
 from escalate import Classifier, Policy, Prediction, Thresholds, predict
+from escalate.bundle import load_bundle
 from escalate.policy import LANGUAGES, OUTPUTS
 
 MESSAGES = {
@@ -177,6 +178,15 @@ def test_threads_that_come_at_once_load_the_released_model_once() -> None:
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.split() == ["1", "1"]
+
+
+def test_a_classifier_does_not_keep_the_bytes_of_its_model() -> None:
+    bundle = load_bundle()
+    before = sys.getrefcount(bundle.model)
+    classifier = Classifier(bundle)
+    after = sys.getrefcount(bundle.model)
+    assert after == before
+    assert classifier.predict("hello").model == bundle.version
 
 
 def _answer(text: str) -> Prediction:

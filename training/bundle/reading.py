@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tqdm.auto import tqdm
 
 from escalate.calibration import Calibration
-from escalate.model import Model
+from escalate.model import Model, start_session
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
@@ -38,4 +38,4 @@ def calibrated(calibration: Calibration, logits: Array, languages: Sequence[str]
 
 def build_model(onnx: bytes, tokenizer: str, window: int, overlap: int) -> Model:
     """Return a model that is not in a bundle yet."""
-    return Model(onnx, WindowTokenizer(tokenizer, window, overlap))
+    return Model(start_session(onnx), WindowTokenizer(tokenizer, window, overlap))
