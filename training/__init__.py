@@ -1,1 +1,1 @@
-"""From a corpus to a released bundle. Run from a checkout: ``python -m training --help``."""
+"""From your tickets or the corpus to a bundle. Run from a checkout: ``python -m training --help``."""

@@ -8,7 +8,7 @@ from training.commands import corpus, evaluation, feedback, fitting, model, poli
 
 app = typer.Typer(
     name="training",
-    help="From a corpus to a released bundle.",
+    help="From your tickets or the corpus to a bundle.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

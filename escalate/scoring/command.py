@@ -39,7 +39,9 @@ def score(
         str | None, typer.Option(help="Column with the messages; found where only one can be it.")
     ] = None,
     id_column: Annotated[str | None, typer.Option(help="Column that names bad rows.")] = None,
-    time_column: Annotated[str | None, typer.Option(help="Column with times, to count by month.")] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="Column with ISO 8601 times, to count by month.")
+    ] = None,
     prefix: Annotated[str, typer.Option(help="Put before the names of the added columns.")] = "",
     encoding: Annotated[str, typer.Option(help="Of CSV and JSON lines, such as cp1255, cp1256.")] = "utf-8",
     delimiter: Annotated[
@@ -194,13 +196,16 @@ def _print_plan(plan: Plan, options: Options, seconds: float) -> None:
 
 
 def _print_summary(summary: Summary, report: Path | None) -> None:
-    from escalate.scoring.tally import count_actions, languages_of, months_in
+    from escalate.scoring.tally import NO_MONTH, count_actions, languages_of, months_in
 
     tally = summary.tally
     console = Console(soft_wrap=True, highlight=False)
     by_language = [(name, count_actions(tally, language=name)) for name in languages_of(tally)]
     console.print(_action_table("language", [*by_language, ("all", count_actions(tally))]))
-    if months := months_in(tally):
+    months = months_in(tally)
+    if months == [NO_MONTH]:
+        console.print("no time begins like 2024-05 (ISO 8601), so that there are no months to show")
+    elif months:
         console.print(_action_table("month", [(name, count_actions(tally, month=name)) for name in months]))
     bad = {status: rows for status, rows in sorted(tally.statuses.items()) if status != "ok"}
     if bad:

@@ -116,7 +116,7 @@ def make_plan(source: str | Path, output: Path, options: Options, classifier: Cl
     delimiter = "\t" if target.tabs else options.layout.delimiter_for(tabs=False)
     return Plan(
         source=reader,
-        sink=open_sink(target, columns, added, text_column, delimiter),
+        sink=open_sink(target, columns, added, text_column, delimiter, survey.marked),
         rows=survey.rows if options.limit is None else min(survey.rows, options.limit),
         text_column=text_column,
         columns=columns,

@@ -87,12 +87,19 @@ class CsvSink(_TextSink):
     """CSV with a header, cells quoted where they need it, lists of reasons joined with ``;``."""
 
     def __init__(
-        self, file: TableFile, columns: pa.Schema, added: pa.Schema, text_column: str, delimiter: str
+        self,
+        file: TableFile,
+        columns: pa.Schema,
+        added: pa.Schema,
+        text_column: str,
+        delimiter: str,
+        marked: bool,
     ) -> None:
-        """Take the delimiter besides what every sink takes."""
+        """Take, besides what every sink takes, the delimiter and whether a byte order mark comes first."""
         super().__init__(file, columns, added, text_column)
         self._delimiter = delimiter
-        self._header = self._csv([[*columns.names, *added.names]]).encode("utf-8")
+        header = self._csv([[*columns.names, *added.names]])
+        self._header = header.encode("utf-8-sig" if marked else "utf-8")
 
     def _lines(self, records: Iterable[dict[str, Any]], added: Iterable[dict[str, Any]]) -> str:
         return self._csv(
@@ -150,11 +157,11 @@ class ParquetSink(Sink):
 
 
 def open_sink(
-    file: TableFile, columns: pa.Schema, added: pa.Schema, text_column: str, delimiter: str
+    file: TableFile, columns: pa.Schema, added: pa.Schema, text_column: str, delimiter: str, marked: bool
 ) -> Sink:
-    """Return the sink for a file; ``delimiter`` counts for CSV only."""
+    """Return the sink for a file; ``delimiter`` and ``marked`` count for CSV only."""
     if file.format == "csv":
-        return CsvSink(file, columns, added, text_column, delimiter)
+        return CsvSink(file, columns, added, text_column, delimiter, marked)
     kind = ParquetSink if file.format == "parquet" else JsonSink
     return kind(file, columns, added, text_column)
 

@@ -28,10 +28,12 @@ class Survey:
     Attributes:
         rows: Rows of all files, malformed ones included.
         schema: The columns with their types; those that only folder names tell come last.
+        marked: Whether the input begins with the byte order mark of UTF-8, by which Excel knows it.
     """
 
     rows: int
     schema: pa.Schema
+    marked: bool = False
 
 
 class Source(ABC):

@@ -29,6 +29,8 @@ from escalate.scoring.values import common_kind, kind_of, readable
 
 _READ_BYTES: Final = 1 << 16
 _UNDECODABLE: Final = "escalate.surrogates"
+_MARKED: Final = "utf-8-sig"
+_DELIMITERS: Final = ",;\t|"
 
 
 class CsvSource(Source):
@@ -50,11 +52,13 @@ class CsvSource(Source):
         for file in self.files:
             with reading(file), self._open(file) as rows:
                 own = _header(file, rows)
+            _refuse_other_delimiter(file, own, self._layout)
             refuse_duplicates(file, own)
             names = names or own
             refuse_other_columns(self.files[0], names, file, own)
         rows_in_all = sum(len(block) for block in self.blocks())
-        return Survey(rows_in_all, self.with_partitions(pa.field(name, pa.string()) for name in names))
+        fields = (pa.field(name, pa.string()) for name in names)
+        return Survey(rows_in_all, self.with_partitions(fields), self._is_marked(self.files[0]))
 
     def read_file(self, file: TableFile) -> Iterator[Block]:
         """Yield the rows below the header."""
@@ -68,6 +72,12 @@ class CsvSource(Source):
                 for row in rows
             )
             yield from _blocks(file, records)
+
+    def _is_marked(self, file: TableFile) -> bool:
+        if self._encoding != _MARKED:
+            return False
+        with reading(file), _open_text(file, "utf-8", newline="") as text:
+            return text.read(1) == "\ufeff"
 
     @contextmanager
     def _open(self, file: TableFile) -> Iterator[Iterator[list[str] | Malformed]]:
@@ -160,6 +170,17 @@ def _header(file: TableFile, rows: Iterator[list[str] | Malformed]) -> list[str]
     return [readable(name) for name in header]
 
 
+def _refuse_other_delimiter(file: TableFile, header: list[str], layout: CsvFormat) -> None:
+    """Stop where a header of one cell shows that something else parts the cells."""
+    if len(header) > 1 or layout.delimiter is not None:
+        return
+    if mark := next((mark for mark in _DELIMITERS if mark in header[0]), None):
+        raise ScoringError(
+            f"{file.path}: the header is one column, {header[0]!r}; if {mark!r} parts the cells, "
+            f"name it with --delimiter, else name {layout.delimiter_for(file.tabs)!r}"
+        )
+
+
 def _known(encoding: str) -> str:
     """Return the name of an encoding for reading; UTF-8 drops a byte order mark."""
     try:
@@ -168,7 +189,7 @@ def _known(encoding: str) -> str:
         raise ScoringError(
             f"there is no encoding {encoding!r}; known are for example utf-8, cp1255, cp1256, cp1250"
         ) from error
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    return _MARKED if codecs.lookup(encoding).name == "utf-8" else encoding
 
 
 def _as_surrogates(error: UnicodeError) -> tuple[str, int]:
