@@ -99,6 +99,8 @@ def info(
         return
     console = Console()
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    facts.add_column()
+    facts.add_column(overflow="fold")
     for name, value in _facts(manifest):
         facts.add_row(Text(name, style="bold"), Text(value))
     console.print(facts)

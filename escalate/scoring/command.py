@@ -190,6 +190,8 @@ def _print_plan(plan: Plan, options: Options, seconds: float) -> None:
         "time": f"about {timedelta(seconds=round(seconds))} with {options.workers} workers",
     }
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(Text(name, style="bold"), Text(value))
     Console().print(table)

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,10 @@ from hypothesis import strategies as st
 import escalate
 from escalate import Classifier, Policy, Prediction, Thresholds, predict
 from escalate.bundle import load_bundle
+from escalate.classifier import _CHUNK, _released
+from escalate.model import MAX_WINDOWS, Model
 from escalate.policy import LANGUAGES, OUTPUTS
+from escalate.tokens import Ids
 
 MESSAGES = {
     "he": "כבר שלוש פעמים ביטלתם לי את התור! אני רוצה לדבר עם נציג",
@@ -43,6 +47,34 @@ ODD = {
     "combining flood": "e" + "\u0301" * 5_000,
     "alternating marks": "a" + "\u0301\u0323" * 500_000,
 }
+FILLER = "Yesterday we walked along the river and it was a calm and pleasant day. "
+REQUEST = "I want to speak to a human agent now. "
+OFF = Thresholds(None, None, None)
+NEVER = Policy(OFF, OFF, unsupported="continue")
+
+needs_fork = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+
+
+@pytest.fixture
+def echoing(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> Classifier:
+    """A classifier that answers at once, with the text where the version of the model should be."""
+    answer = classifier.predict("hello")
+    monkeypatch.setattr(Classifier, "predict", lambda self, text: replace(answer, model=text))
+    return classifier
+
+
+@pytest.fixture
+def windows_read(monkeypatch: pytest.MonkeyPatch) -> list[Ids]:
+    """What the model is run on from now on."""
+    windows: list[Ids] = []
+    run = Model.run
+
+    def run_and_note(self: Model, window: Ids) -> object:
+        windows.append(window)
+        return run(self, window)
+
+    monkeypatch.setattr(Model, "run", run_and_note)
+    return windows
 
 
 def close(first: Prediction, second: Prediction) -> bool:
@@ -74,7 +106,8 @@ def test_odd_strings_get_an_answer(classifier: Classifier, name: str) -> None:
 def test_any_string_gets_an_answer(text: str) -> None:
     prediction = predict(text)
     assert prediction.action in ("continue", "offer", "escalate")
-    assert bool(prediction.reasons) == (prediction.action != "continue") or not prediction.supported
+    assert bool(prediction.reasons) == (prediction.action != "continue")
+    assert prediction.supported == (prediction.language != "other")
 
 
 @pytest.mark.parametrize("text", ["", "  ", "👍", "12345", "?!"])
@@ -100,13 +133,45 @@ def test_a_megabyte_is_answered_and_says_that_it_was_not_read_whole(classifier: 
 
 
 def test_a_long_message_is_read_to_its_end(classifier: Classifier) -> None:
-    filler = "Yesterday we walked along the river and it was a calm and pleasant day. " * 60
-    request = "I want to speak to a human agent now."
-    for text in (request + " " + filler, filler + request, filler + request + " " + filler):
+    filler = FILLER * 60
+    for text in (REQUEST + filler, filler + REQUEST, filler + REQUEST + filler):
         prediction = classifier.predict(text)
         assert not prediction.truncated
         assert prediction.human_requested > 0.5
     assert classifier.predict(filler).human_requested < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [REQUEST + FILLER * 300, FILLER * 300 + REQUEST, REQUEST + FILLER * 5_000, FILLER * 5_000 + REQUEST],
+    ids=["first of 300", "last of 300", "first of 5,000", "last of 5,000"],
+)
+def test_of_a_longer_message_the_beginning_and_the_end_are_read(
+    text: str, classifier: Classifier, windows_read: list[Ids]
+) -> None:
+    prediction = classifier.predict(text)
+    assert prediction.truncated
+    assert prediction.human_requested > 0.5
+    assert len(windows_read) == MAX_WINDOWS
+
+
+def test_of_a_longer_message_the_middle_is_not_read(classifier: Classifier, windows_read: list[Ids]) -> None:
+    prediction = classifier.predict(FILLER * 300 + REQUEST + FILLER * 300)
+    assert prediction.truncated
+    assert prediction.human_requested < 0.5
+    assert len(windows_read) == MAX_WINDOWS
+
+
+def test_a_message_not_read_whole_is_offered_a_person_although_the_policy_says_never() -> None:
+    classifier = Classifier.load(policy=NEVER)
+    for text, reasons in (
+        (FILLER * 300, ("truncated",)),
+        ("где моя посылка и когда она приедет " * 1_000, ("unsupported_language", "truncated")),
+    ):
+        prediction = classifier.predict(text)
+        assert prediction.truncated
+        assert (prediction.action, prediction.reasons) == ("offer", reasons)
+    assert classifier.predict(REQUEST).action == "continue"
 
 
 def test_answers_are_the_same_alone_in_any_batch_and_order(classifier: Classifier) -> None:
@@ -120,7 +185,27 @@ def test_answers_are_the_same_alone_in_any_batch_and_order(classifier: Classifie
         assert all(close(answer, alone[i]) for answer, i in zip(answers, shuffled, strict=True))
 
 
-def test_predict_many_takes_texts_as_answers_are_asked_for(classifier: Classifier) -> None:
+def test_answers_keep_their_order_although_later_texts_are_answered_first(
+    echoing: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, second_chunk_ended = Classifier.predict, Event()
+
+    def predict_in_step(self: Classifier, text: str) -> Prediction:
+        if text == f"{_CHUNK - 1}":
+            assert second_chunk_ended.wait(60)
+        elif text == f"{2 * _CHUNK}":  # the first of the third
+            second_chunk_ended.set()
+        return answer(self, text)
+
+    monkeypatch.setattr(Classifier, "predict", predict_in_step)
+    texts = [f"{i}" for i in range(300)]
+    assert [prediction.model for prediction in echoing.predict_many(texts, workers=2)] == texts
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 1), (2, 256), (3, 384)])
+def test_predict_many_takes_texts_as_answers_are_asked_for(
+    workers: int, ahead: int, echoing: Classifier
+) -> None:
     taken = 0
 
     def endless() -> Iterator[str]:
@@ -129,10 +214,11 @@ def test_predict_many_takes_texts_as_answers_are_asked_for(classifier: Classifie
             taken += 1
             yield f"message {taken}"
 
-    answers = classifier.predict_many(endless(), workers=2)
-    for _ in range(10):
-        next(answers)
-    assert taken < 1000
+    answers = echoing.predict_many(endless(), workers)
+    assert taken == 0
+    for asked in range(1, 400):
+        assert next(answers).model == f"message {asked}"
+        assert asked <= taken < asked + ahead
 
 
 def test_answers_before_an_error_come_first(classifier: Classifier) -> None:
@@ -142,10 +228,13 @@ def test_answers_before_an_error_come_first(classifier: Classifier) -> None:
         raise OSError("the source broke")
 
     for workers in (1, 2):
-        for source, error in (([*["hello"] * 100, 7], TypeError), (broken(), OSError)):
+        for source, error, cause in (
+            ([*["hello"] * 100, 7], TypeError, r"texts\[100\] must be a string, not int"),
+            (broken(), OSError, "the source broke"),
+        ):
             answers = classifier.predict_many(source, workers=workers)  # type: ignore[arg-type]
             received: list[Prediction] = []
-            with pytest.raises(error):
+            with pytest.raises(error, match=cause):
                 received.extend(iter(answers))
             assert len(received) == (100 if error is TypeError else 200)
 
@@ -193,18 +282,25 @@ def _answer(text: str) -> Prediction:
     return predict(text)
 
 
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@needs_fork
 def test_a_forked_worker_answers_alike() -> None:
     expected = [predict(text) for text in MESSAGES.values()]
     with multiprocessing.get_context("fork").Pool(2) as pool:
         assert pool.map_async(_answer, MESSAGES.values()).get(120) == expected
 
 
+@needs_fork
+def test_a_worker_forked_while_the_model_is_loaded_loads_it_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = predict(MESSAGES["en"])
+    monkeypatch.setattr(_released, "_classifier", None)
+    with _released._lock, multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_answer, (MESSAGES["en"],)).get(60) == expected
+
+
 def test_a_policy_can_be_chosen(tmp_path: Path) -> None:
-    never = Policy(Thresholds(None, None, None), Thresholds(None, None, None), unsupported="continue")
     path = tmp_path / "policy.json"
-    path.write_text(json.dumps(never.to_dict()), encoding="utf-8")
-    for policy in (never, path, str(path)):
+    path.write_text(json.dumps(NEVER.to_dict()), encoding="utf-8")
+    for policy in (NEVER, path, str(path)):
         assert Classifier.load(policy=policy).predict(MESSAGES["en"]).action == "continue"
 
 

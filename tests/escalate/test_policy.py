@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalate import Policy, PolicyError, Thresholds
-from escalate.policy import ACTIONS, LANGUAGES, Output
+from escalate import Decision, Policy, PolicyError, Thresholds
+from escalate.policy import ACTIONS, LANGUAGES, Action, Output
 
 probability = st.floats(0, 1)
 scores = st.fixed_dictionaries(
@@ -53,6 +53,16 @@ def test_text_that_cannot_be_judged() -> None:
     assert POLICY.decide(of(0, 0, 0), "en", has_words=False).reasons == ("no_words",)
 
 
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("values", [of(0, 0, 0), of(1, 1, 1)], ids=["low", "high"])
+def test_text_that_cannot_be_judged_gets_the_action_set_for_it(
+    action: Action, values: dict[Output, float]
+) -> None:
+    policy = Policy(POLICY.offer, POLICY.escalate, unsupported=action)
+    assert policy.decide(values, "en", has_words=False) == Decision(action, ("no_words",))
+    assert policy.decide(values, "other") == Decision(action, ("unsupported_language",))
+
+
 def test_a_truncated_message_is_at_least_offered() -> None:
     assert POLICY.decide(of(0, 0, 0), "en", truncated=True).action == "offer"
     assert POLICY.decide(of(0, 0, 1), "en", truncated=True).action == "escalate"
@@ -84,6 +94,7 @@ def test_a_language_can_have_its_own_thresholds() -> None:
 @given(policies, scores)
 def test_a_policy_survives_json(policy: Policy, values: dict[Output, float]) -> None:
     again = Policy.from_dict(json.loads(json.dumps(policy.to_dict())))
+    assert again == policy
     for language in (*LANGUAGES, "other"):
         assert again.decide(values, language) == policy.decide(values, language)
 

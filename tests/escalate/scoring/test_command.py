@@ -3,18 +3,40 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import escalate
-from escalate import ScoringError, score_file
-from tests.escalate.scoring.tables import read_any, rows_of, run_score, score_command, write_csv
+from escalate import MissingExtraError, ScoringError, score_file
+from escalate.policy import ACTIONS
+from tests.escalate.scoring.tables import MESSAGES, read_any, rows_of, run_score, score_command, write_csv
+
+
+def cells_of(shown: str) -> list[list[str]]:
+    """Return the rows of the tables on a terminal, without their headers."""
+    lines = [line for line in shown.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+
+
+def line_of(label: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the cells that belong to some rows of an output."""
+    actions = Counter(row["action"] for row in rows)
+    rate = actions["escalate"] / len(rows)
+    return [label, str(len(rows)), *(str(actions[action]) for action in ACTIONS), f"{rate:.1%}"]
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
+    """Rows of which each language has another number."""
     rows = rows_of(60)
+    for number in (0, 8, 16):
+        rows[number]["text"] = MESSAGES[3]
+    for number in (6, 14):
+        rows[number]["text"] = MESSAGES[5]
     rows[20]["text"] = ""
     rows[30]["day"] = "yesterday"
     return write_csv(tmp_path / "in.csv", rows)
@@ -23,14 +45,19 @@ def source(tmp_path: Path) -> Path:
 def test_the_summary_of_a_run(source: Path, tmp_path: Path) -> None:
     finished = run_score(source, tmp_path / "out.csv", "--id-column", "id", "--time-column", "day")
     assert finished.returncode == 0, finished.stderr
-    rows = read_any(tmp_path / "out.csv")
+    answered = [row for row in read_any(tmp_path / "out.csv") if row["status"] == "ok"]
+    shown = cells_of(finished.stdout)
+    sizes = []
     for language in ("he", "ar", "cs", "en"):
-        own = [row for row in rows if row["language"] == language]
-        escalated = sum(row["action"] == "escalate" for row in own)
-        assert f"│ {language} " in finished.stdout
-        assert f"{escalated / len(own):.1%}" in finished.stdout
-    for month in ("2024-01", "2024-02", "2024-03", "unknown"):
-        assert month in finished.stdout
+        own = [row for row in answered if row["language"] == language]
+        sizes.append(len(own))
+        assert line_of(language, own) in shown
+    assert len(set(sizes)) == 4  # or else the figures of one could stand beside another
+    assert line_of("all", answered) in shown
+    for month in ("2024-01", "2024-02", "2024-03"):
+        own = [row for row in answered if row["day"].startswith(month)]
+        assert line_of(month, own) in shown
+    assert line_of("unknown", [row for row in answered if row["day"] == "yesterday"]) in shown
     assert "1 rows without an answer: 1 missing_text" in finished.stdout
     assert "row 21 (id 00020): missing_text" in finished.stdout
     assert "60 rows in" in finished.stdout
@@ -84,7 +111,10 @@ def test_the_report_without_times_and_without_rows(source: Path, tmp_path: Path)
     assert not (tmp_path / "report" / "escalation_rate.png").exists()
     (tmp_path / "none.csv").write_text("text\n", encoding="utf-8")
     score_file(tmp_path / "none.csv", tmp_path / "none.jsonl", report=tmp_path / "none")
-    assert "0 rows" in (tmp_path / "none" / "REPORT.md").read_text(encoding="utf-8")
+    lines = (tmp_path / "none" / "REPORT.md").read_text(encoding="utf-8").splitlines()
+    [line] = [line for line in lines if "without an answer;" in line]
+    assert line.startswith("0 rows, of which 0 without an answer; ")
+    assert line.endswith(" seconds, 0 rows done by an earlier run.")
 
 
 @pytest.mark.filterwarnings("error")
@@ -99,11 +129,21 @@ def test_months_of_other_languages_only_are_not_drawn(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(source: Path, tmp_path: Path) -> None:
-    before = sorted(tmp_path.iterdir())
-    finished = run_score(source, tmp_path / "out.parquet", "--dry-run", "--limit", "50", "--workers", "1")
+    before, output = sorted(tmp_path.iterdir()), tmp_path / "out.parquet"
+    finished = run_score(source, output, "--dry-run", "--limit", "50", "--workers", "1")
     assert finished.returncode == 0, finished.stderr
-    for part in ("1 csv file", "50", "id (string), day (string), text (string)", "parquet", "1 workers"):
-        assert part in " ".join(finished.stdout.split())
+    facts = (
+        f"input 1 csv file (in.csv), {source.stat().st_size:,} bytes",
+        "rows 50",
+        "columns id (string), day (string), text (string)",
+        "messages in text",
+        f"output {output}, parquet",
+        "time about 0:",
+    )
+    # Without spaces, because a long path goes on in the next line.
+    printed = "".join(finished.stdout.split())
+    assert printed.startswith("".join("".join(facts).split()))
+    assert printed.endswith("with1workers")
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -220,6 +260,28 @@ def test_nothing_of_it_is_imported_before_it_is_used() -> None:
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert "pip install 'escalate-nlp[batch]'" in finished.stdout
+
+
+def test_the_command_without_its_packages_says_what_to_install(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", rows_of(3))
+    code = "import sys; sys.modules['pyarrow'] = None; from escalate.cli import main; main()"
+    command = [sys.executable, "-c", code, "score", f"{tmp_path}/a.csv", f"{tmp_path}/b.csv"]
+    finished = subprocess.run(command, capture_output=True, check=False, encoding="utf-8")
+    assert finished.returncode == 1
+    assert "pip install 'escalate-nlp[batch]'" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_report_without_its_packages_is_refused_before_the_work(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "escalate.scoring.report", raising=False)
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError, match=r"report \(module matplotlib.*'escalate-nlp\[batch\]'"):
+        score_file(source, tmp_path / "out.csv", report=tmp_path / "report")
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_the_library_offers_the_function() -> None:

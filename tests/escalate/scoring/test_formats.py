@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import csv
 import datetime
 import gzip
+import io
 import json
 import os
 import sys
@@ -28,6 +30,35 @@ ENDINGS = ("csv", "tsv", "jsonl", "parquet", "csv.gz", "csv.zst", "jsonl.gz", "j
 
 def without_answers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name not in ANSWER_COLUMNS} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.csv", ("csv", None, False)),
+        ("a.txt", ("csv", None, False)),
+        ("a.tsv", ("csv", None, True)),
+        ("a.tab", ("csv", None, True)),
+        ("a.jsonl", ("json", None, False)),
+        ("a.ndjson", ("json", None, False)),
+        ("a.json", ("json", None, False)),
+        ("a.parquet", ("parquet", None, False)),
+        ("a.pq", ("parquet", None, False)),
+        ("A.CSV.GZ", ("csv", "gzip", False)),
+        ("A.Tab.Zst", ("csv", "zstd", True)),
+        ("A.NDJSON", ("json", None, False)),
+        ("2024.05.csv.2024.json.gz", ("json", "gzip", False)),
+    ],
+)
+def test_the_ending_says_the_format(name: str, expected: tuple[str, str | None, bool]) -> None:
+    file = describe_file(Path(name))
+    assert (file.format, file.compression, file.tabs) == expected
+
+
+@pytest.mark.parametrize("name", ["a", "a.gz", "gz", "a.csv.bz2", "a.xlsx", "csv"])
+def test_other_endings_are_refused(name: str) -> None:
+    with pytest.raises(ScoringError, match=r"no ending of a known format.*\.ndjson.*\.zst"):
+        describe_file(Path(name))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -331,10 +362,57 @@ def test_files_of_a_folder_may_order_columns_differently(tmp_path: Path) -> None
         score_file(tmp_path / "in", tmp_path / "more.jsonl", text_column="text")
 
 
+@pytest.mark.parametrize("names", [("a.csv", "b.jsonl"), ("a.parquet", "b.tsv.gz")])
+def test_files_of_different_formats_are_refused(names: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in names:
+        (tmp_path / "in" / name).touch()
+    with pytest.raises(ScoringError, match=rf"{names[0]} and .*{names[1]}, which differ in format"):
+        score_file(tmp_path / "in", tmp_path / "out.csv", text_column="text")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_parquet_files_of_other_column_types_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name, number in (("a", 1), ("b", "1")):
+        table = pa.table({"text": ["Where is it?"], "number": [number]})
+        pq.write_table(table, tmp_path / "in" / f"{name}.parquet")
+    with pytest.raises(ScoringError, match=r"b\.parquet has other column types than .*a\.parquet .*number"):
+        score_file(tmp_path / "in", tmp_path / "out.csv", text_column="text")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
 def test_a_delimiter_of_ones_own_goes_into_the_output(tmp_path: Path) -> None:
-    source = write_csv(tmp_path / "in.csv", rows_of(3), delimiter=";", quotechar="'")
+    rows = rows_of(3)
+    rows[1]["text"] = "It isn't here; where is it?"
+    layout: dict[str, Any] = {"delimiter": ";", "quotechar": "'", "quoting": csv.QUOTE_ALL}
+    source = write_csv(tmp_path / "in.csv", rows, **layout)
     score_file(source, tmp_path / "out.csv", delimiter=";", quote="'")
-    assert (tmp_path / "out.csv").read_text(encoding="utf-8").startswith("id;day;text;complexity;")
+    written = (tmp_path / "out.csv").read_text(encoding="utf-8")
+    assert written.startswith("id;day;text;complexity;")
+    scored = list(csv.DictReader(io.StringIO(written, newline=""), delimiter=";"))
+    assert without_answers(scored) == rows
+    assert [row["status"] for row in scored] == ["ok"] * 3
+
+
+def test_an_escape_of_ones_own(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text('id,text\n1,"say \\"no\\", then \\\\ go"\n2,one\\, two\n', encoding="utf-8")
+    score_file(source, tmp_path / "out.jsonl", text_column="text", escape="\\")
+    rows = read_any(tmp_path / "out.jsonl")
+    assert [row["text"] for row in rows] == ['say "no", then \\ go', "one, two"]
+    assert [row["status"] for row in rows] == ["ok", "ok"]
+
+
+def test_marks_of_ones_own_on_the_command_line(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("id;text\n1;'it\\'s late; why?'\n2;'it''s \"here\"'\n", encoding="utf-8")
+    marks = ("--delimiter", ";", "--quote", "'", "--escape", "\\")
+    finished = run_score(source, tmp_path / "out.jsonl", "--text-column", "text", *marks)
+    assert finished.returncode == 0, finished.stderr
+    rows = read_any(tmp_path / "out.jsonl")
+    assert [row["text"] for row in rows] == ["it's late; why?", 'it\'s "here"']
+    assert [row["status"] for row in rows] == ["ok", "ok"]
 
 
 def test_a_file_of_no_rows(tmp_path: Path) -> None:
@@ -352,6 +430,24 @@ def test_a_limit_counts_over_files(tmp_path: Path) -> None:
         write_csv(tmp_path / "in" / f"{name}.csv", rows_of(5))
     summary = score_file(tmp_path / "in", tmp_path / "out.csv", limit=7)
     assert summary.tally.rows == len(read_any(tmp_path / "out.csv")) == 7
+
+
+def test_parquet_rows_beyond_the_first_block_keep_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escalate.scoring.parquet_source.BLOCK_ROWS", 10)
+    rows = [
+        {**row, "text": None if row["id"] in ("00026", "00032", "00037") else row["text"]}
+        for row in rows_of(40)
+    ]
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), source, row_group_size=16)
+    options: dict[str, Any] = {"text_column": "text", "id_column": "id"}
+    summary = score_file(source, tmp_path / "out.csv", limit=35, **options)
+    assert [row["id"] for row in read_any(tmp_path / "out.csv")] == [row["id"] for row in rows[:35]]
+    assert [(bad.row, bad.id) for bad in summary.tally.bad_rows] == [(27, "00026"), (33, "00032")]
+    with pytest.raises(ScoringError, match=r"in\.parquet, row 27 \(id 00026\): missing_text"):
+        score_file(source, tmp_path / "strict.csv", strict=True, **options)
 
 
 @pytest.mark.parametrize("ending", ["gz", "zst"])
@@ -426,7 +522,8 @@ def test_any_json_objects_can_be_written(tmp_path_factory: pytest.TempPathFactor
         columns = columns.set(columns.get_field_index("text"), pa.field("text", pa.string()))
     added = pa.RecordBatch.from_pylist([{}] * len(rows), schema=answer_schema())
     for ending in ("jsonl", "parquet", "csv"):
-        sink = open_sink(describe_file(folder / f"out.{ending}"), columns, answer_schema(), "text", ",")
+        output = describe_file(folder / f"out.{ending}")
+        sink = open_sink(output, columns, answer_schema(), "text", ",", marked=False)
         sink.write_part(folder / "part", [(block, added) for block in source.blocks()])
         sink.join(sink.file.path, [folder / "part"])
         written = read_any(sink.file.path)

@@ -221,6 +221,11 @@ def test_a_damaged_part_is_made_again(harm: str, source: Path, tmp_path: Path) -
         ({"limit": 50}, "--limit was None and is 50"),
         ({"time_column": "day"}, "--time-column was None and is day"),
         ({"encoding": "cp1255"}, "--encoding was utf-8 and is cp1255"),
+        ({"text_column": "id"}, "--text-column was text and is id"),
+        ({"id_column": "id"}, "--id-column was None and is id"),
+        ({"delimiter": ";", "text_column": "id,day,text"}, "--delimiter was None and is ;"),
+        ({"quote": "'"}, "--quote was \" and is '"),
+        ({"escape": "\\"}, "--escape was  and is \\"),
     ],
 )
 def test_a_changed_option_is_refused(
@@ -229,9 +234,32 @@ def test_a_changed_option_is_refused(
     folder = interrupted(source, tmp_path / "out.csv", text_column="text")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(ScoringError, match="cannot be resumed") as error:
-        score_file(source, tmp_path / "out.csv", resume=True, text_column="text", **options)
+        score_file(source, tmp_path / "out.csv", resume=True, **{"text_column": "text", **options})
     assert named in str(error.value)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "version"),
+    [
+        ("onnxruntime.__version__", "onnxruntime", "0.0.1"),
+        ("pyarrow.__version__", "pyarrow", "0.0.1"),
+        ("tokenizers.__version__", "tokenizers", "0.0.1"),
+        ("escalate.scoring.plan.__version__", "escalate", "0.0.1"),
+        ("platform.python_version", "Python", lambda: "0.0.1"),
+    ],
+)
+def test_another_version_of_what_answers_is_refused(
+    place: str, name: str, version: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(source, tmp_path / "out.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr(place, version)
+        with pytest.raises(
+            ScoringError, match=rf"these changed: version of {name} was \S+ and is 0\.0\.1\. "
+        ):
+            score_file(source, tmp_path / "out.csv", resume=True)
+    assert score_file(source, tmp_path / "out.csv", resume=True).resumed == 30
 
 
 def test_another_kind_of_processor_is_refused(
