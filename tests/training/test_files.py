@@ -7,7 +7,71 @@ from typing import Any
 import pytest
 
 from training.errors import FileError
-from training.files import whole_folder
+from training.files import whole_file, whole_folder, write_whole
+
+
+def test_a_text_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    for text in ("old\n", "žluť\nחדש\n"):
+        write_whole(path, text)
+    assert path.read_bytes() == "žluť\nחדש\n".encode()
+    assert [found.name for found in tmp_path.iterdir()] == ["report.md"]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "told"),
+    [
+        (RuntimeError("failed"), RuntimeError, "failed"),
+        (OSError(28, "no space"), FileError, r"cannot write .*report\.md: no space"),
+    ],
+)
+def test_an_older_file_stays_whole_where_the_new_one_fails(
+    error: Exception, raised: type[Exception], told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.md"
+    write_whole(path, "old")
+
+    def fail() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            assert path.read_text() == "old"
+            raise error
+
+    with pytest.raises(raised, match=told):
+        fail()
+    assert path.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["report.md"]
+
+
+def test_an_older_text_stays_whole_where_the_new_one_cannot_be_encoded(tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    write_whole(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "half \ud800")
+    assert path.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["report.md"]
+
+
+def test_an_older_file_stays_where_the_new_one_cannot_take_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.md"
+    write_whole(path, "old")
+
+    def refuse(source: Path, target: Path) -> Path:
+        raise OSError(13, "in use")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(FileError, match="in use"):
+        write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["report.md"]
+
+
+def test_a_file_in_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot write"):
+        write_whole(tmp_path / "missing" / "report.md", "new")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ LARGEST_TORCH_DIFFERENCE: Final = 1e-3
 """How far a logit of the float32 ONNX form may be from torch's."""
 
 LEAST_SAME_DECISIONS: Final = 0.97
-"""Least share of messages with one action in float32 and in integers."""
+"""Least share of messages with one language and action in float32 and in integers."""
 
 
 def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from escalate.language import read_language
+from escalate.model import Logits
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
+from escalate.text import normalise
 from training.bundle.bundling import Draft
-from training.bundle.reading import Array, build_model, calibrated, read_texts
+from training.bundle.reading import Array, build_model, calibrated, outputs_of, read_logits
 from training.corpus.messages import Message
 from training.fitting.examples import token_ids
 from training.fitting.fine_tuning import run
@@ -27,10 +30,10 @@ def compare_forms(
     """Return per language how far the three forms of a network agree on messages.
 
     Returns:
-        ``same_decisions``, the share of messages with the same action quantised and in float32;
-        ``difference_p99``, the 99th percentile of the absolute difference of their probabilities;
-        ``torch_difference``, the largest absolute difference of a logit between torch and float32
-        ONNX over the messages of one window.
+        ``same_decisions``, the share of messages with the same action and the same language read
+        quantised and in float32; ``difference_p99``, the 99th percentile of the absolute difference of
+        their probabilities; ``torch_difference``, the largest absolute difference of a logit, of an
+        output or of a language, between torch and float32 ONNX over the messages of one window.
     """
     tokenizer = base.tokenizer.to_str()
     forms = {
@@ -42,19 +45,19 @@ def compare_forms(
         texts = [message.text for message in messages if message.language == language]
         if not texts:
             continue
-        read = {name: read_texts(form, texts) for name, form in forms.items()}
+        read = {name: read_logits(form, texts) for name, form in forms.items()}
         probabilities = {
-            name: calibrated(draft.calibration, reading, [language] * len(texts))
-            for name, reading in read.items()
+            name: calibrated(draft.calibration, outputs_of(readings), [language] * len(texts))
+            for name, readings in read.items()
         }
-        actions = {
-            name: [_action(draft.policy, row, language) for row in rows]
-            for name, rows in probabilities.items()
+        decisions = {
+            name: _decisions(draft.policy, texts, readings, probabilities[name], language)
+            for name, readings in read.items()
         }
-        same = np.array(actions["float32"]) == np.array(actions["quantised"])
+        both = zip(decisions["float32"], decisions["quantised"], strict=True)
         difference = np.abs(probabilities["float32"] - probabilities["quantised"])
         result[language] = {
-            "same_decisions": float(same.mean()),
+            "same_decisions": float(np.mean([exact == rounded for exact, rounded in both])),
             "difference_p99": float(np.quantile(difference, 0.99)),
             "torch_difference": _torch_difference(model, base, draft.window, texts, read["float32"]),
         }
@@ -94,6 +97,16 @@ def compare_student(
     return result
 
 
+def _decisions(
+    policy: Policy, texts: Sequence[str], readings: Sequence[Logits], rows: Array, language: str
+) -> list[tuple[str, str]]:
+    """Return of each text the action, and the language that is read, by which the action goes in service."""
+    return [
+        (_action(policy, row, language), read_language(logits.language, normalise(text)))
+        for text, logits, row in zip(texts, readings, rows, strict=True)
+    ]
+
+
 def _action(policy: Policy, row: Array, language: str) -> str:
     return policy.decide(dict(zip(OUTPUTS, row.tolist(), strict=True)), language).action
 
@@ -103,14 +116,15 @@ def _torch_difference(
     base: BaseEncoder,
     window: int,
     texts: Sequence[str],
-    reading: Array,
+    readings: Sequence[Logits],
 ) -> float:
     differences = [0.0]
     with torch.inference_mode():
-        for row, ids in enumerate(token_ids(base.tokenizer, texts, window + 1)):
+        for ids, reading in zip(token_ids(base.tokenizer, texts, window + 1), readings, strict=True):
             if len(ids) > window:
                 continue
             input_ids = torch.tensor([ids])
-            logits = model(input_ids, torch.ones_like(input_ids)).outputs[0].numpy()
-            differences.append(float(np.abs(logits - reading[row]).max()))
+            logits = model(input_ids, torch.ones_like(input_ids))
+            for exact, found in ((logits.outputs, reading.outputs), (logits.language, reading.language)):
+                differences.append(float(np.abs(exact[0].numpy() - found).max()))
     return max(differences)

@@ -25,8 +25,10 @@ def choose_policy(probabilities: Array, labels: Labels, recall: float, precision
         recall: To hold at ``offer`` (0..1), of at least one message that must reach a person.
         precision: To hold at ``escalate`` (0..1).
     """
-    need = probabilities[(labels == 1).any(axis=1)].max(axis=1)
-    offer = floor(float(np.quantile(need, 1 - recall, method="lower")))
+    need = np.sort(probabilities[(labels == 1).any(axis=1)].max(axis=1))[::-1]
+    # The first of these shares that is not below the recall is that of the fewest messages that hold it.
+    fewest = np.searchsorted(np.arange(1, len(need) + 1) / len(need), recall)
+    offer = floor(float(need[fewest]))
     escalate: dict[Output, float | None] = {}
     for i, output in enumerate(OUTPUTS):
         level = precise(probabilities[:, i], labels[:, i], precision)

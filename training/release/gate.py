@@ -19,6 +19,7 @@ from rich.text import Text
 from escalate import Classifier
 from escalate.bundle import LANGUAGE_CLASSES, MANIFEST, released_bundle
 from escalate.errors import BundleError
+from escalate.policy import OUTPUTS
 from training.corpus.messages import Message
 from training.errors import ReleaseError
 from training.evaluation.answers import Answers, answer
@@ -78,12 +79,13 @@ def try_candidate(candidate: Path, sample: Sample, against: Path | None = None) 
         if not sample.messages:
             raise _NothingToCompareError(f"{sample.name} is empty; name another with --corpus or --data")
         others = answer(released, sample.messages)
-        comparison = compare(answers, others, judge_language=sample.judge_language)
-        if not comparison.differences:
+        found = compare(answers, others, judge_language=sample.judge_language)
+        # The language is known of every message, so it alone says nothing of what the model is for.
+        if not any(difference.name in OUTPUTS for difference in found.differences):
             raise _NothingToCompareError(
                 f"{sample.name} has too few labelled messages; name another with --corpus or --data"
             )
-        version = released.version
+        comparison, version = found, released.version
     except (BundleError, _NothingToCompareError) as error:
         obstacle = str(error)
     return Trial(candidate, classifier, sample, answers, version, obstacle, comparison)

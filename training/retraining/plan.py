@@ -33,7 +33,7 @@ EPOCHS: Final = 6
 """Default number of passes over few own messages, if early stopping does not end them before."""
 
 ENOUGH: Final = 60_000
-"""By default no further pass is made over own messages when so many have been learned."""
+"""By default own messages are learned in as many passes, one at least, as make no more than so many."""
 
 _SHARE_OF_RATE: Final = 0.5
 """Learning rate beside the recipe's where a trained model goes on: its heads need no long way."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import BertConfig, BertModel
 
@@ -91,21 +91,33 @@ def test_few_separable_messages_make_no_step_function() -> None:
     logits = np.tile(np.concatenate([np.full(20, 3.0), np.linspace(-6, 2, 100)])[:, None], 3)
     labels = np.tile((np.arange(120) < 20).astype(np.float32)[:, None], 3)
     calibration = fit_calibration(logits, labels, ["he"] * 120).calibration
-    halfway = calibration.probabilities(np.array([2.5, 2.5, 2.5]), "he")
-    assert all(0.2 < probability < 0.95 for probability in halfway.values())
+    for logit, low, high in ((2.5, 0.2, 0.95), (3.0, 0.75, 0.92), (2.0, 0.3, 0.5)):
+        found = calibration.probabilities(np.full(3, logit), "he")
+        assert all(low < probability < high for probability in found.values())
 
 
-@given(st.lists(st.sampled_from([0, 1, None]), max_size=120), st.integers(0, 120))
-def test_rows_to_fit_hold_both_labels_where_any_rows_do(column: list[int | None], own: int) -> None:
-    labels = np.array([np.nan if label is None else label for label in column], dtype=np.float32)
-    every = np.ones(len(labels), dtype=bool)
-    preferred = np.arange(len(labels)) < own
-    rows = rows_to_fit(labels, every, preferred)
-    assert not np.isnan(labels[rows]).any()
-    counts = np.bincount(labels[rows].astype(int), minlength=2)
-    if rows.sum() < (~np.isnan(labels)).sum():
-        assert min(counts) >= MINIMUM_PER_CLASS
-        assert not rows[~preferred].any()
+few, about_enough = st.integers(0, 30), st.integers(15, 30)
+
+
+@example((MINIMUM_PER_CLASS, MINIMUM_PER_CLASS, 3), (5, 0, 2), 1)
+@example((MINIMUM_PER_CLASS - 1, MINIMUM_PER_CLASS, 3), (1, 5, 2), 1)
+@example((MINIMUM_PER_CLASS, MINIMUM_PER_CLASS - 1, 0), (1, 0, 0), 1)
+@example((0, 3, 1), (2, 0, 1), 1)
+@example((0, 0, 0), (0, 0, 0), 1)
+@given(st.tuples(about_enough, about_enough, few), st.tuples(few, few, few), st.integers(0, 99))
+def test_own_messages_are_fitted_alone_where_both_labels_are_enough_else_all_known_ones(
+    own: tuple[int, int, int], others: tuple[int, int, int], seed: int
+) -> None:
+    """Three numbers are those of the messages with yes, with no and with an unknown label."""
+    labels = np.repeat(np.tile(np.array([1, 0, np.nan], dtype=np.float32), 2), [*own, *others])
+    preferred = np.arange(len(labels)) < sum(own)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    labels, preferred = labels[order], preferred[order]
+    rows = rows_to_fit(labels, np.ones(len(labels), dtype=bool), preferred)
+    known = ~np.isnan(labels)
+    yes, no, _ = own
+    expected = known & preferred if min(yes, no) >= MINIMUM_PER_CLASS else known
+    assert rows.tolist() == expected.tolist()
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.01, 100), st.floats(-100, 100))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -10,12 +10,18 @@ from training.__main__ import app
 from training.corpus.messages import SPLITS, Message, read_messages, read_split, write_messages
 from training.corpus.splitting import components, split
 
-messages = st.lists(
-    st.tuples(st.integers(0, 12), st.none() | st.integers(0, 20), st.none() | st.integers(0, 20)),
-    min_size=1,
-    max_size=80,
-).map(
-    lambda rows: [
+BLOCKS = 10
+
+Relations = tuple[int, int | None, int | None]
+
+
+def make_messages(rows: list[Relations], blocks: int = 1) -> list[Message]:
+    """Return a message for each group, pair and situation; none are shared by two of the blocks."""
+
+    def name(i: int, relation: str, value: int | None) -> str | None:
+        return None if value is None else f"{relation}{i % blocks}-{value}"
+
+    return [
         Message(
             id=f"m{i}",
             text="hello",
@@ -24,17 +30,34 @@ messages = st.lists(
             negative_sentiment=i // 2 % 2,
             human_requested=0,
             channel="chat" if i % 3 else "review",
-            group=f"g{group}",
-            pair=None if pair is None else f"p{pair}",
-            situation=None if situation is None else f"s{situation}",
+            group=name(i, "g", group),
+            pair=name(i, "p", pair),
+            situation=name(i, "s", situation),
         )
         for i, (group, pair, situation) in enumerate(rows)
     ]
-)
+
+
+def relations(highest: int) -> st.SearchStrategy[list[Relations]]:
+    value = st.integers(0, highest)
+    return st.lists(st.tuples(value, st.none() | value, st.none() | value), min_size=40, max_size=80)
+
+
+messages = relations(20).map(make_messages)
+in_blocks = relations(2).map(lambda rows: make_messages(rows, BLOCKS))
+alone = make_messages([(0, 0, None)])
 
 
 @settings(max_examples=15)
-@given(messages)
+@given(in_blocks)
+def test_messages_in_small_blocks_leave_no_split_empty(some: list[Message]) -> None:
+    """Without this nothing could cross: relations at random join nearly all messages into one block."""
+    assert all(split(some, seed=1, trials=20).values())
+
+
+@settings(max_examples=30)
+@example(alone)
+@given(messages | in_blocks)
 def test_nothing_related_crosses_and_nothing_is_lost(some: list[Message]) -> None:
     splits = split(some, seed=1, trials=20)
     assert sorted(m.id for part in splits.values() for m in part) == sorted(m.id for m in some)
@@ -45,7 +68,8 @@ def test_nothing_related_crosses_and_nothing_is_lost(some: list[Message]) -> Non
         assert not places[1] & places[2]
 
 
-@given(messages)
+@example(alone)
+@given(messages | in_blocks)
 def test_components_share_nothing(some: list[Message]) -> None:
     parts = components(some)
     for kind in ("group", "pair", "situation"):
@@ -63,6 +87,9 @@ def test_the_command_writes_a_corpus_with_even_shares(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 0
     sizes = [len(read_split(tmp_path / "corpus", name)) for name in SPLITS]
     assert sizes == [320, 40, 40]
+    groups = [{m.group for m in read_split(tmp_path / "corpus", name)} for name in SPLITS]
+    assert [len(own) for own in groups] == [32, 4, 4]
+    assert len(set().union(*groups)) == 40
     for name in SPLITS:
         part = read_messages(tmp_path / "corpus" / name / "en.jsonl")
         assert 0.4 <= sum(m.complexity or 0 for m in part) / len(part) <= 0.6

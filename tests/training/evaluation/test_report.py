@@ -66,6 +66,10 @@ def test_the_numbers_are_those_of_the_evaluation(
     for language, values in expected["languages"].items():
         assert numbers["metrics"]["languages"][language]["complexity"] == values["complexity"]
     assert numbers["metrics"]["operation"] == expected["operation"]
+    # The tiny corpus holds each of the eight combinations of labels as often, and one needs no person.
+    for values in numbers["metrics"]["operation"].values():
+        assert values["must_reach_a_person"] == 7 / 8
+    assert {values["messages"] for values in numbers["metrics"]["languages"].values()} == {96}
     whole = numbers["slices"]["en"]["all"]["all"]["complexity"]["macro_f1"]
     assert whole["value"] == pytest.approx(expected["languages"]["en"]["complexity"]["macro_f1"])
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from escalate.policy import LANGUAGES, OUTPUTS
 from tests.training.making import POLICY
+from training.corpus.messages import Message
+from training.feedback.verdicts import Verdicts
 
 Change = Callable[[dict[str, Any], float, np.random.Generator], None]
 """Changes a row in place; gets its place in time (0..1) and a source of chance."""
@@ -73,6 +75,21 @@ def small_talk(text: str, random: np.random.Generator) -> str:
 def turn(row: dict[str, Any]) -> None:
     """Turn a verdict round."""
     row["should_escalate"] = "no" if row["should_escalate"] == "yes" else "yes"
+
+
+def verdicts_of(rows: Sequence[dict[str, Any]]) -> Verdicts:
+    """Return decisions as they are read from a file."""
+    said = {"yes": 1.0, "no": 0.0, "": np.nan}
+    return Verdicts(
+        messages=[Message(row["id"], row["text"], row["language"]) for row in rows],
+        times=[datetime.fromisoformat(row["time"]) for row in rows],
+        actions=np.array([row["action"] for row in rows], dtype=object),
+        should=np.array([said[row["should_escalate"]] for row in rows]),
+        probabilities=np.array([[row[output] for output in OUTPUTS] for row in rows]),
+        models=("0.1.0",),
+        rescored=None,
+        source="stream",
+    )
 
 
 def write(path: Path, rows: Sequence[dict[str, Any]]) -> Path:

@@ -10,13 +10,15 @@ import pytest
 from matplotlib.image import imread
 from typer.testing import CliRunner
 
-from tests.training.feedback.streams import decisions, small_talk, turn, write
+from escalate.policy import OUTPUTS
+from tests.training.feedback.streams import decisions, small_talk, turn, verdicts_of, write
 from training.__main__ import app
 from training.evaluation.calibration import calibration_error
-from training.feedback.agreement import by_action, measure_agreement
+from training.feedback.agreement import SIDES, agreement, by_action, measure_agreement
 from training.feedback.calibration import calibrated_part
 from training.feedback.drift import EARLIER, RECENT, parts_of
-from training.feedback.rule import Conclusion, Rule, conclude
+from training.feedback.rule import CALIBRATION, Conclusion, Rule, conclude
+from training.feedback.shares import difference
 from training.feedback.verdicts import DecisionColumns, Verdicts, read_verdicts
 from training.tickets.columns import Columns
 
@@ -164,10 +166,23 @@ def test_judging_fewer_of_one_action_is_no_drop(judge: Judge) -> None:
     """Agreement on all decisions together falls here, only because other decisions are judged."""
 
     def fewer(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
-        if place > 0.75 and row["action"] == "continue" and random.random() < 0.8:
+        # What is left to the bot is right more often than what is not, as the probabilities say.
+        handed = random.random() < 0.5
+        row.update(dict.fromkeys(OUTPUTS, 0.0), complexity=0.6 if handed else 0.05)
+        row["action"] = "offer" if handed else "continue"
+        row["should_escalate"] = "yes" if random.random() < row["complexity"] else "no"
+        if place > 0.75 and not handed and random.random() < 0.7:
             row["should_escalate"] = ""
 
-    assert judge(decisions(2000, fewer)).answer == "not due"
+    rows = decisions(1600, fewer)
+    parts = judge.parts(rows, Rule())
+    together = [agreement(parts[name], None, Rule().confidence) for name in (RECENT, EARLIER)]
+    change, _, high = difference(*together)
+    assert change < -Rule().drop
+    assert high < 0
+    conclusion = judge(rows)
+    assert conclusion.answer == "not due"
+    assert {("all", side) for side in SIDES} <= {(f.language, f.kind) for f in conclusion.findings}
 
 
 def test_without_times_nothing_is_compared_over_time(report: Reporter) -> None:
@@ -221,3 +236,42 @@ def test_the_limits_of_the_rule_decide(judge: Judge) -> None:
     strict = judge(rows, Rule(drop=0, error=0, recent_days=56))
     lenient = judge(rows, Rule(drop=0.3, error=0.3, recent_days=56))
     assert (strict.answer, lenient.answer) == ("due", "not due")
+
+
+def worse(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
+    """Turn four of ten verdicts of the second half round: agreement falls, and calibration is off."""
+    if place > 0.5 and random.random() < 0.4:
+        turn(row)
+
+
+def test_each_limit_decides_on_its_own() -> None:
+    parts = parts_of(verdicts_of(decisions(800, worse)), Rule(recent_days=56))
+
+    def conclusion(drop: float, error: float) -> Conclusion:
+        return conclude(parts[RECENT], parts[EARLIER], Rule(drop=drop, error=error, recent_days=56))
+
+    dropped, off, neither = conclusion(0.05, 1), conclusion(1, 0.05), conclusion(0.9, 0.9)
+    assert {kind for _, kind in due(dropped.to_dict())} <= set(SIDES)
+    assert {kind for _, kind in due(off.to_dict())} == {CALIBRATION}
+    assert (dropped.answer, off.answer, neither.answer) == ("due", "due", "not due")
+    small = {f.kind == CALIBRATION for f in neither.findings if "clear but small" in f.reason}
+    assert small == {True, False}
+
+
+def test_each_limit_reaches_the_rule_from_the_command_line(report: Reporter) -> None:
+    options = ("--drop", "0.05", "--error", "1", "--recent-days", "56")
+    _, numbers = report(decisions(400, worse), *options)
+    assert (numbers["rule"]["drop"], numbers["rule"]["error"]) == (0.05, 1)
+    assert {kind for _, kind in due(numbers["conclusion"])} <= set(SIDES)
+    assert numbers["conclusion"]["answer"] == "due"
+
+
+def test_chance_seldom_makes_any_of_the_comparisons_due() -> None:
+    """Of 40 streams without change two may be due; each comparison at 5 % for itself makes it a dozen."""
+    rule = Rule(drop=0, error=0, recent_days=56, fewest=20, fewest_calibrated=50)
+    conclusions = []
+    for seed in range(40):
+        parts = parts_of(verdicts_of(decisions(400, seed=seed)), rule)
+        conclusions.append(conclude(parts[RECENT], parts[EARLIER], rule))
+    assert np.mean([len(conclusion.findings) for conclusion in conclusions]) > 10
+    assert sum(conclusion.answer == "due" for conclusion in conclusions) <= 3

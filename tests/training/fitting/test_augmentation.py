@@ -45,6 +45,38 @@ def test_typos_touch_about_every_tenth_word(words: list[str], seed: int) -> None
     assert different <= max(1, round(len(words) / 10))
 
 
+different_letters = st.lists(st.sampled_from("abcdefgh"), min_size=3, max_size=8, unique=True).map("".join)
+
+
+@given(st.lists(different_letters, min_size=1, max_size=30), st.integers(0, 99))
+def test_typos_touch_no_fewer_than_every_tenth_word(words: list[str], seed: int) -> None:
+    """Of words of different letters, in which a swap of neighbours cannot go unseen."""
+    changed = typo(" ".join(words), "en", Random(seed)).split(" ")
+    different = sum(a != b for a, b in zip(words, changed, strict=True))
+    assert different == max(1, round(len(words) / 10))
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("איפה החבילה שלי", "he"),
+        ("أين طلبي الجديد", "ar"),
+        ("Kdy otevíráte zítra", "cs"),
+        ("My parcel", "en"),
+    ],
+)
+def test_nearly_every_typo_changes_its_message(text: str, language: str) -> None:
+    changed = [typo(text, language, Random(seed)) for seed in range(100)]
+    assert sum(variant != text for variant in changed) >= 90
+    assert len(set(changed)) >= 15
+
+
+def test_training_makes_typos() -> None:
+    variants = [augment("where is my parcel", "en", Random(seed)) for seed in range(200)]
+    slipped = [variant for variant in variants if "where is my parcel" not in variant]
+    assert 20 < len(slipped) < 80
+
+
 def test_examples() -> None:
     random = Random(1)
     assert strip_diacritics("Příliš žluťoučký kůň", "cs", random) == "Prilis zlutoucky kun"

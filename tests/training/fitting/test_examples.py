@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
+
+import pytest
 import torch
 
 from tests.training.making import make_message
 from training.fitting.examples import collate, pairs_of
 from training.fitting.losses import LossWeights, loss_of
+from training.fitting.romanisation import lexicon
 from training.network.model import Logits
 
 MESSAGES = [
@@ -23,6 +27,25 @@ def test_pairs_show_every_message_as_written_once_and_label_all_copies() -> None
     assert [row[0] for row in examples.labels.tolist()] == [0, 1, 0] * 3
     assert examples.variants == pairs_of(MESSAGES, copies=3, seed=1).variants
     assert examples.variants != pairs_of(MESSAGES, copies=3, seed=2).variants
+
+
+@pytest.mark.parametrize(("language", "letters"), [("he", "[א-ת]"), ("ar", "[ء-يپچڤگ]")])
+def test_the_share_of_latin_letters_holds_for_all_views_but_the_one_as_written(
+    language: str, letters: str
+) -> None:
+    # So many words of the lexicon that no greeting or signature keeps the rest from being written so.
+    text = " ".join(sorted(lexicon(language).spellings)[::50][:100])
+    messages = [make_message(i, text=text, language=language) for i in range(2)]
+    written: dict[float, list[bool]] = {}
+    for share in (0.0, 0.5, 1.0):
+        examples = pairs_of(messages, copies=8, seed=1, latin_letters=share)
+        assert examples.variants is not None
+        assert examples.texts[:2] == [text, text]
+        views = [*examples.texts[2:], *examples.variants]
+        written[share] = [not re.search(letters, view) for view in views]
+    assert not any(written[0.0])
+    assert 5 < sum(written[0.5]) < 25
+    assert all(written[1.0])
 
 
 def test_second_views_follow_all_first_ones_in_a_batch() -> None:

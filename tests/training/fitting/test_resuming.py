@@ -58,12 +58,15 @@ def test_an_interrupted_stage_goes_on_from_its_last_whole_checkpoint(
 
     with pytest.raises(PowerCutError):
         start()
+    done = 2 * SAVE_STEPS
+    assert (tmp_path / f"checkpoint-{done}").is_dir()
     # A checkpoint that was cut off while it was written does not block the way.
     broken = tmp_path / "checkpoint-999"
     broken.mkdir()
     (broken / "trainer_state.json").write_text('{"global_step": 9', encoding="utf-8")
     batches, cut_at = 0, None
     start()
+    assert batches == steps - done
     state = json.loads((tmp_path / f"checkpoint-{steps}" / "trainer_state.json").read_text())
     assert state["global_step"] == steps
     assert not broken.exists()

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from escalate.policy import LANGUAGES, OUTPUTS, Policy, Thresholds
+from escalate.policy import ACTIONS, LANGUAGES, OUTPUTS, Action, Policy, Thresholds
 from tests.training.making import POLICY, make_answers, make_message
+from tests.training.policy.making import SIX_DIGITS, lowest_precise
 from training.corpus.messages import Message
 from training.drawing import ALL
 from training.errors import AimError
@@ -36,6 +38,12 @@ def random_answers(count: int = 600, languages: tuple[str, ...] = LANGUAGES, see
     return make_answers(messages, probabilities)
 
 
+def some_truncated(answers: Answers) -> Answers:
+    """Return answers of which every seventh is about a message that was too long to be read whole."""
+    predictions = [replace(p, truncated=i % 7 == 0) for i, p in enumerate(answers.predictions)]
+    return replace(answers, predictions=predictions)
+
+
 def wish(aim: Any, *, per_language: bool = False, default: Policy = POLICY) -> Wish:
     return Wish(aim, 0.9, per_language, default)
 
@@ -44,12 +52,13 @@ def handed(policy: Policy, answers: Answers) -> Any:
     return actions_of(policy, answers.predictions) != "continue"
 
 
-def test_need_foretells_what_the_policy_does() -> None:
-    answers = random_answers(languages=(*LANGUAGES, "other"))
-    needs = needs_of(answers, POLICY.unsupported)
+@pytest.mark.parametrize("unsupported", ACTIONS)
+def test_need_foretells_what_the_policy_does(unsupported: Action) -> None:
+    answers = some_truncated(random_answers(languages=(*LANGUAGES, "other")))
+    needs = needs_of(answers, unsupported)
     for threshold in (0.0, 0.2, 0.5, 0.9, 1.0):
         offer = Thresholds(threshold, threshold, min(threshold, 0.5))
-        policy = Policy(offer, Thresholds(None, None, None))
+        policy = Policy(offer, Thresholds(None, None, None), unsupported=unsupported)
         assert (handed(policy, answers) == (needs.need >= threshold)).all()
 
 
@@ -85,14 +94,24 @@ def test_who_asks_for_a_person_is_always_offered_one(aim: Any, per_language: boo
 
 
 @pytest.mark.parametrize("aim", [Costs(50, 4), Costs(1, 9), Capacity(300, 1000), Recall(0.9)])
-def test_escalate_is_never_below_offer_and_holds_its_precision(aim: Any) -> None:
+def test_escalate_is_the_lowest_threshold_from_offer_on_that_holds_its_precision(aim: Any) -> None:
     answers = random_answers()
     policy = choose(answers, wish(aim)).policy
     for i, output in enumerate(OUTPUTS):
         offer, escalate = getattr(policy.offer, output), getattr(policy.escalate, output)
-        if escalate is not None:
-            assert escalate >= offer
-            assert answers.labels[answers.probabilities[:, i] >= escalate, i].mean() >= 0.88
+        level = lowest_precise(answers.probabilities[:, i], answers.labels[:, i], 0.9)
+        assert level is not None
+        assert escalate >= offer
+        assert escalate == pytest.approx(max(level, offer), abs=SIX_DIGITS)
+        assert answers.labels[answers.probabilities[:, i] >= escalate, i].mean() >= 0.88
+
+
+def test_an_output_that_no_threshold_makes_precise_is_never_escalated() -> None:
+    answers = random_answers()
+    answers.labels[:, 1] = answers.probabilities[:, 1] < 0.2
+    escalate = choose(answers, wish(Recall(0.9))).policy.escalate
+    assert escalate.negative_sentiment is None
+    assert None not in (escalate.complexity, escalate.human_requested)
 
 
 def test_recall_and_capacity_are_kept_on_the_messages_chosen_from() -> None:

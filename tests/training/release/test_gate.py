@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,7 @@ def test_an_empty_test_split_compares_nothing(
     assert check_references(Classifier.load(models / "2.0"), models / "2.0") == []
 
 
-def test_a_test_split_without_labels_compares_nothing(
+def test_too_few_labelled_messages_compare_nothing(
     same: Path, tiny_bundle: Path, tiny_corpus: Path, models: Path, tmp_path: Path
 ) -> None:
     corpus = tmp_path / "corpus"
@@ -188,6 +189,27 @@ def test_a_test_split_without_labels_compares_nothing(
     assert result.exit_code == 1
     assert "too few labelled messages" in result.output
     assert "another corpus" in result.output
+
+
+def test_a_test_split_without_labels_compares_nothing(
+    worse: Path, tiny_bundle: Path, tiny_corpus: Path, models: Path, tmp_path: Path
+) -> None:
+    """The languages of the messages can be compared there, but say nothing of the outputs."""
+    corpus = tmp_path / "corpus"
+    for path in tiny_corpus.glob("*/*.jsonl"):
+        bare = [
+            replace(message, complexity=None, negative_sentiment=None, human_requested=None)
+            for message in read_messages(path)
+        ]
+        write_messages(corpus / path.parent.name / path.name, bare)
+    trial = try_candidate(worse, sample_of_corpus(worse, corpus), tiny_bundle)
+    assert len(trial.sample.messages) > 100
+    assert trial.comparison.differences == ()
+    result = release(worse, corpus, models, "--against", str(tiny_bundle))
+    assert result.exit_code == 1
+    assert "nothing to compare" in result.output
+    assert "too few labelled messages" in result.output
+    assert list(models.iterdir()) == []
 
 
 def test_other_outputs_compare_nothing(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,20 @@ from tests.training.retraining.making import (
     run,
     write_csv,
 )
-from training.corpus.messages import SPLITS, corpus_hash, read_split
+from training.corpus.messages import SPLITS, corpus_hash, read_split, write_messages
 from training.tickets.columns import Columns
 from training.tickets.own_corpus import write_own_corpus
 from training.tickets.reading import read_tickets
-from training.tickets.splitting import split_tickets
+from training.tickets.splitting import Split, split_tickets
+
+READ = Columns(
+    text="body",
+    language="lang",
+    complexity="is_complex",
+    negative_sentiment="is_angry",
+    human_requested="wants_human",
+)
+"""What COLUMNS say."""
 
 
 def partial(ticket: Ticket, output: str) -> int | None:
@@ -37,6 +48,23 @@ def train(data: Path, out: str, bundle: Path, corpus: Path, recipe: Path, *optio
         "train", "--data", str(data), "--out", out, "--start", str(bundle), "--corpus", str(corpus),
         "--recipe", str(recipe), *COLUMNS, *options,
     )  # fmt: skip
+
+
+def corpus_with_held_out(corpus: Path, folder: Path, split: Split) -> Path:
+    """Copy a corpus, and add own messages to it that a training on them keeps out."""
+    shutil.copytree(corpus, folder)
+    test = split.test[:9]
+    for name, messages in {"train": (*split.validation[:9], *test), "validation": test}.items():
+        write_messages(folder / name / "own.jsonl", messages)
+    return folder
+
+
+def refuse_secrets(bundle: Path, words: set[str], names: tuple[str, ...]) -> None:
+    """Fail where a bundle tells words or names of the user."""
+    for file in ("manifest.json", "MODEL_CARD.md"):
+        told = (bundle / file).read_text(encoding="utf-8")
+        assert not words & set(re.findall(r"\w+", told))
+        assert not [name for name in names if name in told]
 
 
 def test_a_model_trained_further_is_judged_by_what_its_start_never_saw(
@@ -64,13 +92,13 @@ def test_from_a_csv_to_scored_tickets(
     workplace: Path, tiny_bundle: Path, tiny_corpus: Path, recipe_file: Path
 ) -> None:
     tickets = make_tickets(900, SHIFTED)
-    data = write_csv(workplace / "tickets.csv", tickets, partial)
+    data = write_csv(workplace / "acme_inbox.csv", tickets, partial)
+    split = split_tickets(read_tickets(data, READ))
+    corpus = corpus_with_held_out(tiny_corpus, workplace / "acme_corpus", split)
     validated = run("validate", data, *COLUMNS)
     assert validated.exit_code == 0, validated.output
     result = run(
-        *train(
-            data, "models/mine", tiny_bundle, tiny_corpus, recipe_file, "--version", "mine-1", "--epochs", "2"
-        )
+        *train(data, "models/mine", tiny_bundle, corpus, recipe_file, "--version", "mine-1", "--epochs", "2")
     )
     assert result.exit_code == 0, result.output
     assert "About" in result.output
@@ -81,6 +109,16 @@ def test_from_a_csv_to_scored_tickets(
     manifest = mine.manifest
     assert mine.version == "mine-1"
     assert manifest["data"]["sha256"] == corpus_hash(Path("runs/mine/corpus"))
+    assert {m.text for m in read_split(Path("runs/mine/corpus"), "test")} == {m.text for m in split.test}
+    assert manifest["data"]["corpus"]["messages"] == {
+        name: len(read_split(tiny_corpus, name)) for name in ("train", "validation")
+    }
+    noise = {ticket.text.split()[-1] for ticket in tickets}
+    refuse_secrets(
+        Path("models/mine"),
+        {"acme_inbox", "acme_corpus", "body", "lang", "is_complex", "is_angry", "wants_human", *noise},
+        (str(workplace), str(tiny_bundle), "runs/mine", "models/mine"),
+    )
     known = manifest["data"]["labels"]
     train_split = read_split(Path("runs/mine/corpus"), "train")
     assert known["complexity"]["known"] == sum(m.complexity is not None for m in train_split)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from typer.testing import Result
 
 from escalate import Classifier
@@ -18,6 +19,32 @@ from training.network.model import Logits
 from training.retraining import export, learning
 
 Command = Callable[..., Result]
+
+
+class Steps:
+    """Counts the steps in which a network learns, those of a student left out, and cuts one off."""
+
+    def __init__(self) -> None:
+        self.learned = 0
+        self.cut_at: int | None = None
+
+    def __call__(self, logits: Logits, batch: dict[str, torch.Tensor], weights: LossWeights) -> torch.Tensor:
+        if torch.is_grad_enabled() and "target_outputs" not in batch:
+            self.learned += 1
+            if self.learned == self.cut_at:
+                raise KeyboardInterrupt
+        return loss_of(logits, batch, weights)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    counting = Steps()
+    monkeypatch.setattr(fine_tuning, "loss_of", counting)
+    return counting
+
+
+def cut_here(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -38,11 +65,7 @@ def test_an_interrupted_command_ends_in_one_sentence(
 ) -> None:
     """Here while the bundle is measured, after training."""
     write_csv(workplace / "tickets.csv", make_tickets(60, SHIFTED))
-
-    def cut(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(export, "compare_forms", cut)
+    monkeypatch.setattr(export, "compare_forms", cut_here)
     result = train("--epochs", "1")
     assert result.exit_code == 1
     assert "interrupted; nothing is half-written, run the same command again" in result.output
@@ -51,25 +74,13 @@ def test_an_interrupted_command_ends_in_one_sentence(
 
 @pytest.mark.parametrize("fewest", [20, 200])
 def test_an_interrupted_run_goes_on_and_another_one_is_refused(
-    workplace: Path, train: Command, monkeypatch: pytest.MonkeyPatch, fewest: int
+    workplace: Path, train: Command, steps: Steps, monkeypatch: pytest.MonkeyPatch, fewest: int
 ) -> None:
-    """With and without early stopping by the 30 validation messages; the student is not counted."""
+    """With and without early stopping by the 30 validation messages."""
     monkeypatch.setattr(learning, "FEWEST_TO_WATCH", fewest)
     tickets = make_tickets(300, SHIFTED)
     data = write_csv(workplace / "tickets.csv", tickets)
-    learned = 0
-    cut_at: int | None = 15
-
-    def counting(logits: Logits, batch: dict[str, torch.Tensor], weights: LossWeights) -> torch.Tensor:
-        nonlocal learned
-        if torch.is_grad_enabled() and "target_outputs" not in batch:
-            learned += 1
-            if learned == cut_at:
-                raise KeyboardInterrupt
-        return loss_of(logits, batch, weights)
-
-    monkeypatch.setattr(fine_tuning, "loss_of", counting)
-
+    steps.cut_at = 15
     cut = train("--epochs", "2")
     assert cut.exit_code == 1
     assert "interrupted; the same command goes on" in cut.output
@@ -79,18 +90,18 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
     assert other.exit_code == 1
     assert "other --epochs" in other.output
 
-    learned, cut_at = 0, None
+    steps.learned, steps.cut_at = 0, None
     done = train("--epochs", "2")
     assert done.exit_code == 0, done.output
     assert Classifier.load("models/mine").version == "m"
     # 240 own messages twice, as many of the corpus, 32 a step; what a checkpoint holds is not done again.
-    assert learned == 30 - 12
+    assert steps.learned == 30 - 12
 
-    learned = 0
+    steps.learned = 0
     before = (workplace / "models" / "mine" / "model.onnx").read_bytes()
     again = train("--epochs", "2")
     assert again.exit_code == 0, again.output
-    assert learned == 0
+    assert steps.learned == 0
     assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before
 
     write_csv(data, tickets[1:])
@@ -98,6 +109,34 @@ def test_an_interrupted_run_goes_on_and_another_one_is_refused(
     assert changed.exit_code == 1
     assert "other data" in changed.output
     assert (workplace / "models" / "mine" / "model.onnx").read_bytes() == before
+
+
+@pytest.mark.parametrize("start", ["bundle", "base"])
+def test_a_run_that_goes_on_learns_what_an_uninterrupted_one_learns(
+    workplace: Path, train: Command, steps: Steps, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    """From a bundle with early stopping, from the base encoder without; the student follows after the cut."""
+    monkeypatch.setattr(learning, "FEWEST_TO_WATCH", 5 if start == "bundle" else 200)
+    # What comes after the training is not looked at.
+    monkeypatch.setattr(export, "draft_bundle", cut_here)
+    write_csv(workplace / "tickets.csv", make_tickets(100, SHIFTED))
+    options = ("--epochs", "2", *(("--start", "base") if start == "base" else ()))
+    steps.cut_at = 6
+    assert "interrupted; the same command goes on" in train(*options).output
+    learned = {}
+    for name in ("mine", "whole"):
+        steps.learned, steps.cut_at = 0, None
+        trained = train(*options, "--run", f"runs/{name}")
+        assert "run the same command again" in trained.output, trained.output
+        learned[name] = steps.learned
+    # 80 own messages twice, as many of the corpus, 32 a step, a checkpoint after each.
+    assert learned["mine"] == learned["whole"] - 5
+    weights = {path.name for path in Path("runs/whole").glob("*.safetensors")}
+    assert {path.name for path in Path("runs/mine").glob("*.safetensors")} == weights
+    assert len(weights) == 2
+    for name in weights:
+        mine, whole = load_file(f"runs/mine/{name}"), load_file(f"runs/whole/{name}")
+        torch.testing.assert_close(mine, whole)
 
 
 def test_a_run_that_is_cut_while_its_student_learns_trains_no_teacher_again(

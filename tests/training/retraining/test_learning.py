@@ -3,13 +3,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from transformers import EarlyStoppingCallback, TrainerState
 
+from escalate.policy import LANGUAGES, OUTPUTS
 from tests.training.making import make_message
-from training.corpus.messages import read_split
-from training.fitting.fine_tuning import Watch
+from training.corpus.messages import Message, read_split
+from training.fitting import fine_tuning
+from training.fitting.examples import examples_of
+from training.fitting.fine_tuning import Watch, fine_tune
+from training.fitting.losses import LossWeights
 from training.fitting.recipe import Recipe
 from training.network.base_encoder import BaseEncoder
 from training.network.model import EscalationModel
@@ -19,6 +25,7 @@ from training.retraining.learning import (
     MOST_TO_WATCH,
     choose_watched,
     learn,
+    watched_loss,
 )
 from training.retraining.mixing import mix
 
@@ -77,6 +84,46 @@ def test_the_start_comes_back_where_nothing_is_better(
     (watch,) = watches
     assert isinstance(watch, Watch)
     assert watch.examples.texts == [message.text for message in watched]
+
+
+def opposite(message: Message) -> Message:
+    """Return a message with the labels and the language that it does not have."""
+    labels: dict[str, Any] = {output: 1 - int(message.label(output) or 0) for output in OUTPUTS}
+    language = LANGUAGES[(LANGUAGES.index(message.language) + 1) % len(LANGUAGES)]
+    return replace(message, language=language, **labels)
+
+
+def test_training_stops_early_with_the_network_of_the_lowest_loss(
+    network: tuple[EscalationModel, BaseEncoder],
+    tiny_corpus: Path,
+    tiny_recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The better the messages are learned, the higher is the loss on the opposite of what they say."""
+    states: list[TrainerState] = []
+
+    class Recording(EarlyStoppingCallback):
+        def on_train_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+            states.append(state)
+
+    monkeypatch.setattr(fine_tuning, "EarlyStoppingCallback", Recording)
+    model, base = network
+    examples = mix(read_split(tiny_corpus, "train"), [], 1, 1, 1)
+    messages = [m for m in read_split(tiny_corpus, "validation") if m.language != "other"]
+    watched = examples_of([opposite(message) for message in messages[::4]])
+    settings = replace(tiny_recipe.teacher, learning_rate=4e-3)
+    weights = LossWeights(positive=(1.0, 1.0, 1.0))
+    watch = Watch(watched, patience=3)
+    fine_tune(model, base.tokenizer, examples, settings, weights, tmp_path, 1, watch)
+    (state,) = states
+    assert 0 < state.global_step < state.max_steps
+    losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
+    assert state.best_metric == min(losses)
+    assert losses.index(min(losses)) == len(losses) - 1 - watch.patience
+    assert losses[-1] > 1.1 * min(losses)
+    # Batches of other lengths round differently in bf16.
+    assert watched_loss(model, base, watched, settings, weights) == pytest.approx(min(losses), rel=0.02)
 
 
 def test_without_messages_to_watch_it_learns_to_the_end(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escalate.policy import LANGUAGES
 from tests.training.making import make_message
 from training.retraining.mixing import mix, without
 
@@ -33,6 +34,16 @@ def test_the_mixture_repeats_with_its_seed() -> None:
     first, again, other = (mix(ours, theirs, 0.3, 2, seed) for seed in (1, 1, 2))
     assert first.texts == again.texts
     assert set(first.texts) != set(other.texts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_own_messages_stand_as_written_once_and_changed_after_that(language: str) -> None:
+    ours = [make_message(i, language=language, text=f"our parcel {i} is late") for i in range(40)]
+    written = sorted(message.text for message in ours)
+    assert sorted(mix(ours, [], 1, 1, 1).texts) == written
+    twice = mix(ours, [], 1, 2, 1).texts
+    assert sorted(twice[:40]) == written
+    assert len(set(twice[40:]) - set(written)) >= 20
 
 
 def test_held_out_texts_are_left_out_whatever_their_marks() -> None:
