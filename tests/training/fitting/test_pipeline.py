@@ -17,7 +17,7 @@ from escalate import Classifier
 from escalate.bundle import MANIFEST, Bundle, load_bundle
 from escalate.language import read_language
 from escalate.policy import LANGUAGES
-from escalate.text import normalise
+from escalate.text import NORMALISER_VERSION, normalise
 from training.bundle.bundling import MODEL_CARD
 from training.bundle.calibrating import expect_other
 from training.bundle.export import export
@@ -199,7 +199,7 @@ def test_a_run_of_another_corpus_is_refused(
 def test_a_run_of_another_normaliser_is_refused(
     tiny_run: Path, tiny_corpus: Path, tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "NORMALISER_VERSION", pipeline.NORMALISER_VERSION + 1)
+    monkeypatch.setattr(pipeline, "NORMALISER_VERSION", NORMALISER_VERSION + 1)
     with pytest.raises(RunError, match="another normaliser"):
         train(tiny_corpus, tiny_recipe, tiny_run)
 
