@@ -23,6 +23,7 @@ from escalate.errors import EscalateError
 from escalate.policy import OUTPUTS
 from escalate.prediction import Prediction
 from escalate.scoring.command import score
+from escalate.terminal import facts_table
 from escalate.version import __version__
 
 EXIT_ERROR = 1
@@ -98,12 +99,7 @@ def info(
         print(json.dumps(manifest, ensure_ascii=False, indent=2))
         return
     console = Console()
-    facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    facts.add_column()
-    facts.add_column(overflow="fold")
-    for name, value in _facts(manifest):
-        facts.add_row(Text(name, style="bold"), Text(value))
-    console.print(facts)
+    console.print(facts_table(_facts(manifest)))
     if languages := manifest.get("metrics", {}).get("languages"):
         console.print(_metrics_table(languages))
 

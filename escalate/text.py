@@ -55,10 +55,10 @@ def normalise(text: str) -> str:
     In order: lone surrogates become U+FFFD; invisible characters and tatweel go; of
     more than 64 marks (what is neither letter, digit nor space) in a row combining ones after the 64th go;
     NFKC; niqqud and tashkeel go; lower case; Arabic-Indic digits become 0-9; a number of four or more digits
-    (order numbers, phones, years) becomes ``000``; a character repeated more than three times is kept three
-    times; of more than 64 marks in a row the first 64 are kept; control characters and white space fold to
-    single spaces; a Hebrew word gets its final letter (except פ, and except before a quotation mark or a
-    hyphen); full stops and exclamation marks at the end go, unless there is nothing else.
+    (order numbers, phones, years) becomes ``000``; a Hebrew word gets its final letter (except פ, and except
+    before a quotation mark or a hyphen); a character repeated more than three times is kept three times; of
+    more than 64 marks in a row the first 64 are kept; control characters and white space fold to single
+    spaces; full stops and exclamation marks at the end go, unless there is nothing else.
 
     Args:
         text: Any string, lone surrogates and control characters included.
@@ -67,22 +67,22 @@ def normalise(text: str) -> str:
         A string without leading or trailing space, possibly empty. The function is idempotent:
         ``normalise(normalise(text)) == normalise(text)``.
     """
-    return _end(_fold(text, _thin_out_marks))
+    return _without_ending(_shorten(_with_final_letters(_clean(text, _thin_out_marks))))
 
 
 def _normalise_1(text: str) -> str:
-    return _fold(text, _cut_marks)
+    return _shorten(_clean(text, _cut_marks))
 
 
 def _normalise_2(text: str) -> str:
-    return _end(_fold(text, _cut_marks))
+    return _without_ending(_shorten_runs(_with_final_letters(_normalise_1(text))))
 
 
 NORMALISERS: Final[Mapping[int, Callable[[str], str]]] = {1: _normalise_1, 2: _normalise_2, 3: normalise}
 """The normaliser of each version; a model goes on reading what it was trained to read."""
 
 
-def _fold(text: str, bound_marks: Callable[[str], str]) -> str:
+def _clean(text: str, bound_marks: Callable[[str], str]) -> str:
     if not text.isascii():
         text = bound_marks(_REMOVED_FIRST.sub("", _SURROGATE.sub("\ufffd", text)))
         text = unicodedata.normalize("NFKC", text)
@@ -92,9 +92,23 @@ def _fold(text: str, bound_marks: Callable[[str], str]) -> str:
         text = _REMOVED_THEN.sub("", text)
     else:
         text = text.lower()
-    text = _LONG_NUMBER.sub("000", text)
-    text = _cut_marks(_LONG_RUN.sub(r"\1\1\1", text))
-    return _CONTROL_OR_SPACE.sub(" ", text).strip()
+    return _LONG_NUMBER.sub("000", text)
+
+
+def _shorten(text: str) -> str:
+    return _CONTROL_OR_SPACE.sub(" ", _cut_marks(_shorten_runs(text))).strip()
+
+
+def _shorten_runs(text: str) -> str:
+    return _LONG_RUN.sub(r"\1\1\1", text)
+
+
+def _with_final_letters(text: str) -> str:
+    return _HEBREW_SLIP.sub(lambda letter: letter[0].translate(_HEBREW_FINALS), text)
+
+
+def _without_ending(text: str) -> str:
+    return text.rstrip(_ENDING) or text
 
 
 def _thin_out_marks(text: str) -> str:
@@ -113,12 +127,6 @@ def _combines(mark: str) -> bool:
 
 def _cut_marks(text: str) -> str:
     return _LONG_MARKS.sub(r"\1", text)
-
-
-def _end(text: str) -> str:
-    text = _HEBREW_SLIP.sub(lambda letter: letter[0].translate(_HEBREW_FINALS), text)
-    text = _LONG_RUN.sub(r"\1\1\1", text)
-    return text.rstrip(_ENDING) or text
 
 
 def has_words(text: str) -> bool:

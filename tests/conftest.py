@@ -16,8 +16,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 from escalate import Classifier
 from escalate.bundle import released_bundle
 
-# How long an example takes is no property of the code under test.
-hypothesis.settings.register_profile("escalate", deadline=None)
+# How long an example takes is no property of the code under test. The examples are the same in each run;
+# --hypothesis-profile=explore tries many others.
+hypothesis.settings.register_profile("escalate", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=5000)
 hypothesis.settings.load_profile("escalate")
 
 _WORDS = {

@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from escalate.classifier import Classifier
 from escalate.errors import MissingExtraError
 from escalate.policy import ACTIONS
+from escalate.terminal import facts_table
 
 if TYPE_CHECKING:
     from escalate.scoring.parts import OnProgress
@@ -189,12 +189,7 @@ def _print_plan(plan: Plan, options: Options, seconds: float) -> None:
         "output": f"{plan.sink.file.path}, {plan.sink.file.format}",
         "time": f"about {timedelta(seconds=round(seconds))} with {options.workers} workers",
     }
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column()
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        table.add_row(Text(name, style="bold"), Text(value))
-    Console().print(table)
+    Console().print(facts_table(facts.items()))
 
 
 def _print_summary(summary: Summary, report: Path | None) -> None:
