@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.errors import AimError
-from training.policy.default_policy import floor
+from training.policy.default_policy import floor, highest_threshold
 from training.policy.needs import Needs
 
 Array = npt.NDArray[Any]
@@ -167,11 +167,8 @@ class Recall:
 
     def threshold(self, needs: Needs) -> float:
         """Return the highest threshold that holds the recall, else 0; 1 where nothing must reach a person."""
-        must = np.sort(needs.need[needs.must == 1])[::-1]
-        if not len(must):
-            return 1.0
-        last = must[max(1, math.ceil(self.share * len(must) - _ROUNDING)) - 1]
-        return floor(np.clip(last, 0, 1))
+        must = needs.need[needs.must == 1]
+        return float(np.clip(highest_threshold(must, self.share), 0, 1)) if len(must) else 1.0
 
     def check(self, needs: Needs) -> None:
         """Raise AimError where the recall is not held even by handing over all that can be."""

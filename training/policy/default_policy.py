@@ -25,15 +25,26 @@ def choose_policy(probabilities: Array, labels: Labels, recall: float, precision
         recall: To hold at ``offer`` (0..1), of at least one message that must reach a person.
         precision: To hold at ``escalate`` (0..1).
     """
-    need = np.sort(probabilities[(labels == 1).any(axis=1)].max(axis=1))[::-1]
-    # The first of these shares that is not below the recall is that of the fewest messages that hold it.
-    fewest = np.searchsorted(np.arange(1, len(need) + 1) / len(need), recall)
-    offer = floor(float(need[fewest]))
+    offer = highest_threshold(probabilities[(labels == 1).any(axis=1)].max(axis=1), recall)
     escalate: dict[Output, float | None] = {}
     for i, output in enumerate(OUTPUTS):
         level = precise(probabilities[:, i], labels[:, i], precision)
         escalate[output] = None if level is None else max(level, offer)
     return Policy(offer=Thresholds(offer, offer, offer), escalate=Thresholds(**escalate))
+
+
+def highest_threshold(need: Array, recall: float) -> float:
+    """Return the highest threshold that holds a recall.
+
+    Args:
+        need: What is compared with the threshold, of the messages that must reach a person (at least one);
+            shape (messages,).
+        recall: To hold (above 0, at most 1).
+    """
+    falling = np.sort(need)[::-1]
+    # The first of these shares that is not below the recall is that of the fewest messages that hold it.
+    fewest = np.searchsorted(np.arange(1, len(falling) + 1) / len(falling), recall)
+    return floor(float(falling[fewest]))
 
 
 def precise(probabilities: Array, labels: Labels, precision: float) -> float | None:
