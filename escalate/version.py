@@ -2,5 +2,5 @@
 
 __version__ = "0.9.0"
 
-RELEASED_MODEL = "0.8.0"
+RELEASED_MODEL = "0.9.0"
 """Folder name under ``models/`` of the released bundle; the wheel carries it as ``escalate/bundle``."""

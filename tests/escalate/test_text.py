@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from escalate.bundle import read_manifest
@@ -92,6 +92,7 @@ def test_full_stops_at_the_end_change_nothing(read: Normaliser, text: str, endin
 
 
 @given(st.text(alphabet="אבגדהוזחטיכלמנסעפצקרשתךםןץ", min_size=2, max_size=12))
+@example("צצצץ")
 def test_a_slip_of_a_hebrew_final_letter_changes_nothing(read: Normaliser, word: str) -> None:
     slipped = word[:-1] + word[-1].translate(str.maketrans("ךםןץ", "כמנצ"))
     assert read(f"{slipped}, {slipped}") == read(f"{word}, {word}")
