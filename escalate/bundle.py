@@ -13,12 +13,17 @@ from escalate.calibration import Calibration
 from escalate.errors import BundleError
 from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy
 from escalate.text import NORMALISERS
+from escalate.transliteration import Transliteration
 from escalate.version import RELEASED_MODEL
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""Format 1, which is read too, has no transliteration."""
+
+_READ_FORMATS: Final = (1, FORMAT_VERSION)
 MANIFEST: Final = "manifest.json"
 MODEL: Final = "model.onnx"
 TOKENIZER: Final = "tokenizer.json"
+TRANSLITERATION: Final = "transliteration.tsv"
 LANGUAGE_CLASSES: Final = (*LANGUAGES, "other")
 
 
@@ -31,6 +36,7 @@ class Bundle:
         manifest: The whole manifest as read.
         model: The bytes of the ONNX model that were verified.
         tokenizer: The text of ``tokenizer.json`` that was verified.
+        transliteration: Words in their own letters by how they are typed in Latin ones.
         window: Longest input of the model in tokens, begin and end marks included.
         overlap: Tokens that neighbouring windows of a long message share.
         normalise: The text normaliser that the model was trained with.
@@ -43,6 +49,7 @@ class Bundle:
     manifest: Mapping[str, Any]
     model: bytes
     tokenizer: str
+    transliteration: Transliteration
     window: int
     overlap: int
     normalise: Callable[[str], str]
@@ -95,10 +102,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from error
     except (RecursionError, ValueError) as error:
         raise BundleError(f"{path} is not valid JSON ({error}): copy the bundle again") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT_VERSION:
+    if not isinstance(manifest, dict) or manifest.get("format") not in _READ_FORMATS:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise BundleError(
-            f"{path} has bundle format {found}, this escalate reads {FORMAT_VERSION}: "
+            f"{path} has bundle format {found}, this escalate reads {', '.join(map(str, _READ_FORMATS))}: "
             "export the model again with the matching version"
         )
     if not _sealed(manifest):
@@ -140,6 +147,7 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
             manifest=manifest,
             model=files[MODEL],
             tokenizer=files[TOKENIZER].decode("utf-8"),
+            transliteration=_transliteration(manifest, files),
             window=int(manifest["window"]),
             overlap=int(manifest["overlap"]),
             normalise=normalise,
@@ -151,6 +159,12 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         raise BundleError(
             f"{folder / MANIFEST} is incomplete or damaged ({error!r}): copy the bundle again"
         ) from error
+
+
+def _transliteration(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Transliteration:
+    return (
+        Transliteration({}) if manifest["format"] == 1 else Transliteration.from_bytes(files[TRANSLITERATION])
+    )
 
 
 def _sealed(manifest: Mapping[str, Any]) -> bool:

@@ -49,7 +49,7 @@ class Classifier:
             tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
         except ValueError as error:
             raise BundleError(f"model {bundle.version}: {error}; copy the bundle again") from error
-        self._model = Model(session, tokenizer)
+        self._model = Model(session, tokenizer, bundle.transliteration)
 
     @classmethod
     def load(

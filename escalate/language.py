@@ -10,18 +10,15 @@ import numpy as np
 
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.calibration import Array
-
-_LATIN: Final = "a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff"
-_HEBREW: Final = "\u05d0-\u05f2"
-_ARABIC: Final = "\u0620-\u064a\u066e-\u06d3\u06d5\u06ee\u06ef\u06fa-\u06fc\u06ff\u0750-\u077f\u08a0-\u08c9"
+from escalate.letters import ARABIC, HEBREW, LATIN
 
 # Hebrew and Arabic are typed in Latin letters too, Czech and English only in those. (Arabic in Hebrew
 # letters is rare and not in the corpus: to a bot it is another language.)
 _LETTERS: Final[Mapping[str, re.Pattern[str]]] = {
-    "he": re.compile(f"[{_HEBREW}{_LATIN}]"),
-    "ar": re.compile(f"[{_ARABIC}{_LATIN}]"),
-    "cs": re.compile(f"[{_LATIN}]"),
-    "en": re.compile(f"[{_LATIN}]"),
+    "he": re.compile(f"[{HEBREW}{LATIN}]"),
+    "ar": re.compile(f"[{ARABIC}{LATIN}]"),
+    "cs": re.compile(f"[{LATIN}]"),
+    "en": re.compile(f"[{LATIN}]"),
 }
 
 

@@ -10,8 +10,10 @@ import onnxruntime
 
 from escalate.calibration import Array
 from escalate.errors import BundleError
+from escalate.language import read_language
 from escalate.processor import has_exact_products
 from escalate.tokens import Ids, WindowTokenizer
+from escalate.transliteration import Transliteration
 
 Row = npt.NDArray[np.float32]
 
@@ -76,17 +78,23 @@ def start_session(onnx: bytes, threads: int = 1) -> onnxruntime.InferenceSession
 class Model:
     """An ONNX session with its tokenizer. Safe to share between threads and to fork."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: WindowTokenizer) -> None:
-        """Join the two.
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        tokenizer: WindowTokenizer,
+        transliteration: Transliteration,
+    ) -> None:
+        """Join the three.
 
         Args:
             session: Of a model with input ``input_ids`` and outputs ``outputs``, ``language``.
             tokenizer: The model's tokenizer.
+            transliteration: Writes Hebrew and Arabic that was typed in Latin letters in their own.
 
         Raises:
             BundleError: The model has other outputs.
         """
-        self._session, self._tokenizer = session, tokenizer
+        self._session, self._tokenizer, self._transliteration = session, tokenizer, transliteration
         names = [output.name for output in self._session.get_outputs()]
         if names != _OUTPUT_NAMES:
             raise BundleError(f"the model has the outputs {names}, not {_OUTPUT_NAMES}: export it again")
@@ -103,12 +111,27 @@ class Model:
     def read(self, text: str) -> Logits:
         """Return the logits of one message.
 
-        Each window of a long message is a run of its own, as is each message, so that no text can
-        change the answer of another. A need stated anywhere in a long message counts: of several
-        windows the highest logit is taken. The language is the mean over the tokens.
+        Hebrew or Arabic in Latin letters is read a second time in its own letters, and the logits of the
+        outputs are the means of both readings.
 
         Args:
             text: A message as the normaliser of the bundle returns it.
+        """
+        logits = self._read_as_written(text)
+        native = self._transliteration.write(text, read_language(logits.language, text))
+        if native is None:
+            return logits
+        again = self._read_as_written(native)
+        return Logits(
+            (logits.outputs + again.outputs) / 2, logits.language, logits.truncated or again.truncated
+        )
+
+    def _read_as_written(self, text: str) -> Logits:
+        """Return the logits of a text.
+
+        Each window of a long message is a run of its own, as is each message, so that no text can
+        change the answer of another. A need stated anywhere in a long message counts: of several
+        windows the highest logit is taken. The language is the mean over the tokens.
         """
         parts = [text]
         if truncated := len(text) > _MAX_CHARACTERS:

@@ -66,7 +66,7 @@ def run_benchmark(folder: Path, corpus: Path = CORPUS) -> dict[str, Any]:
     bundle = load_bundle(folder)
     classifier = Classifier(bundle)
     tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
-    model = Model(start_session(bundle.model), tokenizer)
+    model = Model(start_session(bundle.model), tokenizer, bundle.transliteration)
     base = load_base_encoder(PACKAGED_BASE)
     engine = _packaged_engine()
     messages = [m for m in read_split(corpus, "test") if m.language != "other"]

@@ -21,6 +21,7 @@ from escalate.bundle import (
     MANIFEST,
     MODEL,
     TOKENIZER,
+    TRANSLITERATION,
     Bundle,
     seal,
     sha256,
@@ -28,6 +29,7 @@ from escalate.bundle import (
 from escalate.calibration import Calibration
 from escalate.policy import LANGUAGES, OUTPUTS, Output, Policy
 from escalate.text import NORMALISER_VERSION, normalise
+from escalate.transliteration import Transliteration
 from escalate.version import __version__
 from training.bundle.calibrating import fit_calibration, rows_to_fit
 from training.bundle.model_card import model_card
@@ -39,6 +41,7 @@ from training.corpus.messages import Message
 from training.errors import ExportError
 from training.files import whole_folder, without_nan
 from training.fitting.examples import token_ids
+from training.fitting.lexicon import transliteration
 from training.fitting.recipe import Recipe
 from training.git import git_commit
 from training.network.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
@@ -48,7 +51,7 @@ from training.policy.default_policy import choose_policy
 MODEL_CARD = "MODEL_CARD.md"
 
 LARGEST_BUNDLE = 60_000_000
-"""Most bytes of model and tokenizer."""
+"""Most bytes of model, tokenizer and transliteration."""
 
 _OUTLIER_EXAMPLES: Final = 256
 _OUTLIER_SEED: Final = 0
@@ -83,6 +86,7 @@ class Draft:
         onnx: The quantised model.
         onnx_float32: The same network unquantised, for comparison; it is not part of the bundle.
         tokenizer: The text of ``tokenizer.json``.
+        transliteration: What is known of words in Latin letters.
         calibration: Fitted on the validation split, on the quantised model.
         policy: Default policy.
         base_rates: Share of positive labels per output in the train split.
@@ -94,6 +98,7 @@ class Draft:
     onnx: bytes
     onnx_float32: bytes
     tokenizer: str
+    transliteration: Transliteration
     calibration: Calibration
     policy: Policy
     base_rates: Mapping[str, float]
@@ -108,6 +113,7 @@ class Draft:
             manifest={},
             model=self.onnx,
             tokenizer=self.tokenizer,
+            transliteration=self.transliteration,
             window=self.window,
             overlap=self.overlap,
             normalise=normalise,
@@ -158,7 +164,7 @@ def draft_bundle(
     windows = token_ids(base.tokenizer, examples, recipe.window)
     onnx = build_onnx(outliers_last(model, windows), quantised=True)
     tokenizer = base.tokenizer.to_str()
-    served = build_model(onnx, tokenizer, recipe.window, recipe.overlap)
+    served = build_model(onnx, tokenizer, recipe.window, recipe.overlap, transliteration())
     own = [message for message in validation if message.language in LANGUAGES]
     judged = [*own, *(message for message in corpus_validation if message.language in LANGUAGES)]
     preferred = np.arange(len(judged)) < len(own)
@@ -171,6 +177,7 @@ def draft_bundle(
         onnx=onnx,
         onnx_float32=build_onnx(model, quantised=False),
         tokenizer=tokenizer,
+        transliteration=transliteration(),
         calibration=fit.calibration,
         policy=choose_policy(probabilities, fitted, recipe.offer_recall, recipe.escalate_precision),
         base_rates=_base_rates(labels_of(train), labels_of(corpus_train)),
@@ -219,7 +226,11 @@ def write_bundle(
             written.
     """
     refuse_other_folder(folder)
-    files = {MODEL: draft.onnx, TOKENIZER: draft.tokenizer.encode("utf-8")}
+    files = {
+        MODEL: draft.onnx,
+        TOKENIZER: draft.tokenizer.encode("utf-8"),
+        TRANSLITERATION: draft.transliteration.to_bytes(),
+    }
     size = sum(map(len, files.values()))
     if size > LARGEST_BUNDLE:
         raise ExportError(

@@ -12,6 +12,7 @@ from escalate.language import read_language
 from escalate.model import Logits
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from escalate.text import normalise
+from escalate.transliteration import Transliteration
 from training.bundle.bundling import Draft
 from training.bundle.reading import Array, build_model, calibrated, outputs_of, read_logits
 from training.corpus.messages import Message
@@ -36,10 +37,13 @@ def compare_forms(
         output or of a language, between torch and float32 ONNX over the messages of one window.
     """
     tokenizer = base.tokenizer.to_str()
+    shape = draft.window, draft.overlap
     forms = {
-        "float32": build_model(draft.onnx_float32, tokenizer, draft.window, draft.overlap),
-        "quantised": build_model(draft.onnx, tokenizer, draft.window, draft.overlap),
+        name: build_model(onnx, tokenizer, *shape, draft.transliteration)
+        for name, onnx in (("float32", draft.onnx_float32), ("quantised", draft.onnx))
     }
+    # Torch reads a message once, as it is written.
+    as_written = build_model(draft.onnx_float32, tokenizer, *shape, Transliteration({}))
     result = {}
     for language in LANGUAGES:
         texts = [message.text for message in messages if message.language == language]
@@ -59,7 +63,9 @@ def compare_forms(
         result[language] = {
             "same_decisions": float(np.mean([exact == rounded for exact, rounded in both])),
             "difference_p99": float(np.quantile(difference, 0.99)),
-            "torch_difference": _torch_difference(model, base, draft.window, texts, read["float32"]),
+            "torch_difference": _torch_difference(
+                model, base, draft.window, texts, read_logits(as_written, texts)
+            ),
         }
     return result
 

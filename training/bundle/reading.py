@@ -13,6 +13,7 @@ from escalate.model import Logits, Model, start_session
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
+from escalate.transliteration import Transliteration
 
 Array = npt.NDArray[np.float64]
 
@@ -45,6 +46,8 @@ def calibrated(calibration: Calibration, logits: Array, languages: Sequence[str]
     return np.array([[*calibration.probabilities(row, language).values()] for row, language in rows])
 
 
-def build_model(onnx: bytes, tokenizer: str, window: int, overlap: int) -> Model:
+def build_model(
+    onnx: bytes, tokenizer: str, window: int, overlap: int, transliteration: Transliteration
+) -> Model:
     """Return a model that is not in a bundle yet."""
-    return Model(start_session(onnx), WindowTokenizer(tokenizer, window, overlap))
+    return Model(start_session(onnx), WindowTokenizer(tokenizer, window, overlap), transliteration)

@@ -13,7 +13,9 @@ from functools import cache
 from random import Random
 from typing import Final
 
+from escalate.text import normalise
 from training.fitting.courtesies import HELD_OUT, LEARNED, Courtesies
+from training.fitting.lexicon import transliteration
 from training.fitting.romanisation import romanise
 
 Change = Callable[[str, str, Random], str]
@@ -169,6 +171,11 @@ def decompose(text: str, language: str, random: Random) -> str:
     return unicodedata.normalize("NFD", text)
 
 
+def write_in_own_letters(text: str, language: str, random: Random) -> str:
+    """Write Hebrew or Arabic that is in Latin letters in its own, as it is read in service too."""
+    return transliteration().write(normalise(text), language) or text
+
+
 INVISIBLE: Final[Mapping[str, Change]] = {
     "bidi_marks": _sprinkle("\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2069\u061c", "."),
     "zero_width": _sprinkle("\u200b\u200c\u200d\u2060\ufeff", "."),
@@ -196,8 +203,17 @@ TYPO: Final = "typo"
 LATIN_LETTERS: Final = 0.15
 """Share of Hebrew and Arabic variants in Latin letters where a recipe does not say it."""
 
+OWN_LETTERS: Final = 0.5
+"""Share of texts in Latin letters that are learned as their second reading in service has them."""
 
-def augment(text: str, language: str, random: Random, latin_letters: float = LATIN_LETTERS) -> str:
+
+def augment(
+    text: str,
+    language: str,
+    random: Random,
+    latin_letters: float = LATIN_LETTERS,
+    own_letters: float = OWN_LETTERS,
+) -> str:
     """Return a variant of ``text`` with a random selection of harmless changes.
 
     Args:
@@ -205,15 +221,16 @@ def augment(text: str, language: str, random: Random, latin_letters: float = LAT
         language: Its language class.
         random: Source of all chance.
         latin_letters: Chance (0..1) that Hebrew and Arabic are written in Latin letters.
+        own_letters: Chance (0..1) that what is in Latin letters then is written back in its own.
     """
-    for change, probability in _training_changes(latin_letters):
+    for change, probability in _training_changes(latin_letters, own_letters):
         if random.random() < probability:
             text = change(text, language, random)
     return text
 
 
 @cache
-def _training_changes(latin_letters: float) -> tuple[tuple[Change, float], ...]:
+def _training_changes(latin_letters: float, own_letters: float) -> tuple[tuple[Change, float], ...]:
     return (
         (greet(LEARNED), 0.35),
         (sign(LEARNED), 0.35),
@@ -224,4 +241,5 @@ def _training_changes(latin_letters: float) -> tuple[tuple[Change, float], ...]:
         (vary_arabic_spelling, 0.6),
         (slip_hebrew_finals, 0.3),
         (typo, 0.35),
+        (write_in_own_letters, own_letters),
     )

@@ -19,7 +19,7 @@ from escalate.policy import OUTPUTS
 from escalate.text import normalise
 from training.corpus.labels import labels_of
 from training.corpus.messages import Message
-from training.fitting.augmentation import LATIN_LETTERS, augment
+from training.fitting.augmentation import LATIN_LETTERS, OWN_LETTERS, augment
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -82,16 +82,22 @@ def variants_of(messages: Sequence[Message], copies: int, seed: int) -> Examples
 
 
 def pairs_of(
-    messages: Sequence[Message], copies: int, seed: int, latin_letters: float = LATIN_LETTERS
+    messages: Sequence[Message],
+    copies: int,
+    seed: int,
+    latin_letters: float = LATIN_LETTERS,
+    own_letters: float = OWN_LETTERS,
 ) -> Examples:
     """Return every message ``copies`` times, each time in two views.
 
     The first view of the first copy is the message as written; all other views have harmless changes, the
-    Hebrew and Arabic ones with a chance of ``latin_letters`` (0..1) that they are in Latin letters.
+    Hebrew and Arabic ones with a chance of ``latin_letters`` (0..1) that they are in Latin letters, and then
+    of ``own_letters`` (0..1) that they are written back.
     """
     random = Random(seed)
     views = [
-        [augment(m.text, m.language, random, latin_letters) for m in messages] for _ in range(2 * copies - 1)
+        [augment(m.text, m.language, random, latin_letters, own_letters) for m in messages]
+        for _ in range(2 * copies - 1)
     ]
     examples = variants_of(messages, 1, seed)
     first = [*examples.texts, *(text for view in views[copies:] for text in view)]

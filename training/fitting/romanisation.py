@@ -1,40 +1,25 @@
 """Hebrew and Arabic in Latin letters, as people type them where they have no other keyboard.
 
 Both are written without most vowels, so letters alone do not tell how a word is said: words are looked
-up in ``lexicons/``, lists of spellings by native usage that were written for this project.
+up in the lexicons.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
 from escalate.text import normalise
+from training.fitting.lexicon import GERESH, lexicon
 
-_LEXICONS: Final = Path(__file__).with_name("lexicons")
-_GERESH: Final = str.maketrans("׳״", "'\"")
-_PUNCTUATION: Final = _GERESH | str.maketrans("؟،؛־", "?,;-")
+_PUNCTUATION: Final = GERESH | str.maketrans("؟،؛־", "?,;-")
 
 _WORDS: Final[Mapping[str, re.Pattern[str]]] = {
     "he": re.compile("[א-ת](?:['\"׳״]?[א-ת])*['׳]?"),
     "ar": re.compile("[ء-يپچڤگ]+"),
 }
-_PREFIXES: Final[Mapping[str, Mapping[str, str]]] = {
-    "he": {
-        "כשה": "ksheha", "וה": "veha", "שה": "sheha", "כש": "kshe", "וש": "veshe", "ול": "vele", "וב": "vebe",
-        "ומ": "vemi", "מה": "meha", "ו": "ve", "ה": "ha", "ב": "be", "ל": "le", "מ": "mi", "ש": "she",
-        "כ": "ke",
-    },
-    "ar": {
-        "وال": "wel", "بال": "bel", "فال": "fel", "ولل": "wlel", "ال": "el", "لل": "lel", "و": "w",
-        "ف": "fa", "ب": "b", "ل": "l", "ك": "ka",
-    },
-}  # fmt: skip
 _LETTERS: Final[Mapping[str, str]] = {
     "א": "a", "ב": "b", "ג": "g", "ד": "d", "ה": "h", "ו": "o", "ז": "z", "ח": "ch", "ט": "t", "י": "i",
     "כ": "k", "ך": "ch", "ל": "l", "מ": "m", "ם": "m", "נ": "n", "ן": "n", "ס": "s", "ע": "a", "פ": "p",
@@ -84,47 +69,6 @@ _WITHOUT_DIGITS: Final = tuple(
     _Habit(_EVERY, ((digit, letters),))
     for digit, letters in {"2": "", "3": "a", "5": "kh", "6": "t", "7": "h", "8": "gh", "9": "q"}.items()
 )
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """How the words of a language are spelled in Latin letters.
-
-    Attributes:
-        language: "he" or "ar".
-        spellings: By word its spellings, the commonest first.
-    """
-
-    language: str
-    spellings: Mapping[str, tuple[str, ...]]
-
-    def spell(self, word: str, rank: int) -> str | None:
-        """Return a spelling of a word, or of the word behind its prefix; None where neither is known.
-
-        Args:
-            word: The word in its own letters.
-            rank: 0 for the commonest spelling, 1 for the next; the last one where there are fewer.
-        """
-        for latin, rest in self._readings(word.translate(_GERESH)):
-            if choices := self.spellings.get(rest):
-                return latin + choices[min(rank, len(choices) - 1)]
-        return None
-
-    def _readings(self, word: str) -> Iterator[tuple[str, str]]:
-        """Yield what a word may be: a prefix in Latin letters, none at first, and the rest."""
-        yield "", word
-        yield "", word.rstrip("'")
-        for prefix, latin in _PREFIXES[self.language].items():
-            if word.startswith(prefix) and len(word) > len(prefix) + 1:
-                yield latin, word.removeprefix(prefix)
-
-
-@cache
-def lexicon(language: str) -> Lexicon:
-    """Return the lexicon of a language that is also typed in Latin letters ("he" or "ar")."""
-    lines = (_LEXICONS / f"{language}.tsv").read_text(encoding="utf-8").splitlines()
-    rows = (line.split("\t") for line in lines)
-    return Lexicon(language, {word: tuple(spellings.split()) for word, spellings in rows})
 
 
 def romanise(text: str, language: str, random: Random) -> str:
