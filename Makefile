@@ -38,8 +38,9 @@ score-demo: $(VENV)/batch ## score a file of mixed languages and broken rows, wi
 test: $(VENV)/development ## run all tests but the slow ones
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/development ## train on a domain held out of the corpus, with the real encoder (about half an hour)
+test-slow: $(VENV)/development ## train on a domain held out of the corpus (about half an hour), try many more texts
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --hypothesis-profile=explore tests/escalate/test_text.py tests/escalate/test_transliteration.py
 
 lint: $(VENV)/development ## check style
 	$(BIN)/ruff check .

@@ -112,19 +112,20 @@ class Model:
         """Return the logits of one message.
 
         Hebrew or Arabic in Latin letters is read a second time in its own letters, and the logits of the
-        outputs are the means of both readings.
+        outputs are the means of both readings; the language is that of the first. What is too long to be read
+        whole is read once.
 
         Args:
             text: A message as the normaliser of the bundle returns it.
         """
         logits = self._read_as_written(text)
+        if logits.truncated:
+            return logits
         native = self._transliteration.write(text, read_language(logits.language, text))
         if native is None:
             return logits
         again = self._read_as_written(native)
-        return Logits(
-            (logits.outputs + again.outputs) / 2, logits.language, logits.truncated or again.truncated
-        )
+        return Logits((logits.outputs + again.outputs) / 2, logits.language, again.truncated)
 
     def _read_as_written(self, text: str) -> Logits:
         """Return the logits of a text.

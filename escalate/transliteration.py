@@ -9,22 +9,27 @@ by its consonants, for spellings that nobody has listed. What no key leads to is
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from escalate.letters import ARABIC, HEBREW, LATIN
 
-LEAST_KNOWN: Final = 0.5
-"""Share of the words of a text that must have a key, else the text is taken for something else."""
-
+_LEAST_KNOWN: Final = 0.5
 _LEAST_CONSONANTS: Final = 3
 
 _OWN_LETTERS: Final[Mapping[str, re.Pattern[str]]] = {
     "he": re.compile(f"[{HEBREW}]"),
     "ar": re.compile(f"[{ARABIC}]"),
 }
-_WORD: Final = re.compile(f"[{LATIN}0-9'’`]*[{LATIN}][{LATIN}0-9'’`]*")
+_ADDRESS: Final = re.compile(r"@|://|^www\.")
+_CHARACTERS: Final = f"[{LATIN}0-9']"
+# Digits inside a word are letters, several at its beginning or end a number ("250le", "iphone13").
+_WORD: Final = re.compile(f"(?<!{_CHARACTERS})([0-9]{{2,}})?({_CHARACTERS}*?)([0-9]{{2,}})?(?!{_CHARACTERS})")
+_LETTER: Final = re.compile(f"[{LATIN}]")
+_APOSTROPHES: Final = str.maketrans("’`", "''")
+_ACCENTS: Final = re.compile("[\u0300-\u036f]")
 _REPEATED: Final = re.compile(r"(.)\1+")
 _VOWELS: Final = re.compile("[aeiou]")
 
@@ -32,15 +37,15 @@ _VOWELS: Final = re.compile("[aeiou]")
 # 8 qaf or ghayn, 9 sad or qaf; an apostrophe after one is the dot above the letter.
 _SOUNDS: Final[Mapping[str, Mapping[str, str]]] = {
     "he": {
-        "kh": "ch", "ch": "ch", "x": "ch", "tsch": "ch", "tz": "ts", "c": "ts", "w": "v", "ph": "f", "q": "k",
+        "kh": "ch", "ch": "ch", "x": "ch", "tz": "ts", "c": "ts", "w": "v", "ph": "f", "q": "k",
         "ou": "u", "oo": "u", "ee": "i", "ei": "e", "ey": "e", "ay": "ai", "y": "i",
-        "'": "", "’": "", "`": "",
+        "'": "",
     },
     "ar": {
         "7'": "5", "5'": "5", "kh": "5", "x": "5", "3'": "gh", "6'": "z", "9'": "d", "ch": "sh", "th": "t",
         "dh": "d", "ck": "k", "c": "k", "ph": "f", "p": "b", "v": "f", "8": "2", "q": "2", "9": "s", "6": "t",
         "j": "g", "ou": "o", "oo": "o", "u": "o", "ee": "i", "ea": "i", "y": "i", "e": "i",
-        "'": "", "’": "", "`": "",
+        "'": "",
     },
 }  # fmt: skip
 # What some writers leave out, or write as another consonant.
@@ -54,7 +59,7 @@ _LETTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "d": "ד", "h": "ה", "v": "ו", "w": "ו", "z": "ז", "t": "ת", "y": "י", "k": "ק",
         "l": "ל", "m": "מ", "n": "נ", "s": "ס", "p": "פ", "f": "פ", "r": "ר", "j": "ג",
         "i": "י", "o": "ו", "u": "ו", "c": "ק", "q": "ק", "x": "ח", "a": "", "e": "",
-        "'": "", "’": "", "`": "",
+        "'": "",
     },
     "ar": {
         "7'": "خ", "5'": "خ", "3'": "غ", "6'": "ظ", "9'": "ض", "sh": "ش", "ch": "ش",
@@ -63,10 +68,10 @@ _LETTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "t": "ت", "g": "ج", "j": "ج", "d": "د", "r": "ر", "z": "ز", "s": "س", "f": "ف",
         "q": "ق", "k": "ك", "c": "ك", "l": "ل", "m": "م", "n": "ن", "h": "ه", "w": "و",
         "y": "ي", "v": "ف", "p": "ب", "x": "كس", "i": "ي", "o": "و", "u": "و", "a": "ا",
-        "e": "", "'": "", "’": "", "`": "",
+        "e": "", "'": "",
     },
 }  # fmt: skip
-_HEBREW_FINALS: Final = {"כ": "ך", "מ": "ם", "נ": "ן", "צ": "ץ"}
+_HEBREW_FINALS: Final = {"מ": "ם", "נ": "ן", "צ": "ץ"}
 
 
 class _Replacement:
@@ -87,29 +92,28 @@ _to_letters: Final = {language: _Replacement(letters) for language, letters in _
 
 
 def sound(word: str, language: str) -> str:
-    """Return what the spellings of one sound have in common; doubled letters count once.
+    """Return what the spellings of one sound have in common; the same letter twice in a row counts once.
 
     Args:
-        word: A word in Latin letters, in lower case.
+        word: A word in Latin letters, in lower case, without accents.
         language: "he" or "ar".
     """
     return _REPEATED.sub(r"\1", _to_sounds[language](word))
 
 
-def consonants(word: str, language: str) -> str:
-    """Return what spellings with other vowels have in common too, empty where that is too little.
+def consonants(heard: str, language: str) -> str:
+    """Return what spellings with other vowels have in common too, empty with fewer than three consonants.
 
     Args:
-        word: A word in Latin letters, in lower case.
+        heard: The ``sound`` of a word.
         language: "he" or "ar".
     """
-    heard = _to_consonants[language](sound(word, language))
+    heard = _to_consonants[language](heard)
+    beginning = "a" if _VOWELS.match(heard) else ""
     # A Hebrew word may end in a or ah, which its writing tells from none.
     ending = "a" if language == "he" and heard.endswith(("a", "ah")) else ""
-    heard = heard.removesuffix("h")
-    beginning = "a" if _VOWELS.match(heard) else ""
-    key = _REPEATED.sub(r"\1", beginning + _VOWELS.sub("", heard)) + ending
-    return key if len(key) >= _LEAST_CONSONANTS else ""
+    middle = _REPEATED.sub(r"\1", _VOWELS.sub("", heard.removesuffix("h")))
+    return beginning + middle + ending if len(middle) >= _LEAST_CONSONANTS else ""
 
 
 @dataclass(frozen=True)
@@ -117,14 +121,14 @@ class Transliteration:
     """Words in their own letters, by how they sound.
 
     Attributes:
-        words: By language ("he", "ar") and by key, which is a ``sound`` or the ``consonants`` of a
+        words: By language ("he", "ar") and by key, which is the ``sound`` or the ``consonants`` of a
             spelling. A language that it lacks is never written in its own letters.
     """
 
     words: Mapping[str, Mapping[str, str]]
 
     def write(self, text: str, language: str) -> str | None:
-        """Return a text in the letters of its language.
+        """Return a text in the letters of its language; addresses and numbers stay as they are.
 
         Args:
             text: A message as the normaliser of the bundle returns it.
@@ -132,14 +136,25 @@ class Transliteration:
 
         Returns:
             The text; None where it has such letters already, where the language has no others than Latin
-            ones, and where fewer of its words are known than LEAST_KNOWN.
+            ones, and where fewer than half of its words are known: then it is something else.
         """
         if not (words := self.words.get(language)) or _OWN_LETTERS[language].search(text):
             return None
-        found = {word: _find(word, language, words) for word in _WORD.findall(text)}
-        if sum(map(bool, found.values())) < LEAST_KNOWN * max(1, len(found)):
-            return None
-        return _WORD.sub(lambda match: found[match[0]] or _by_letters(match[0], language), text)
+        known: list[bool] = []
+
+        def write_word(match: re.Match[str]) -> str:
+            before, word, after = match.groups(default="")
+            if not _LETTER.search(word):
+                return match[0]
+            found = _find(word, language, words)
+            known.append(found is not None)
+            return f"{before}{found or _by_letters(word, language)}{after}"
+
+        parts = [
+            part if _ADDRESS.search(part) else _WORD.sub(write_word, _without_accents(part))
+            for part in text.translate(_APOSTROPHES).split(" ")
+        ]
+        return " ".join(filter(None, parts)) if known and sum(known) >= _LEAST_KNOWN * len(known) else None
 
     def to_bytes(self) -> bytes:
         """Return the table as tab-separated text: language, key, word."""
@@ -157,19 +172,27 @@ class Transliteration:
         Raises:
             ValueError: The data are something else.
         """
-        words: dict[str, dict[str, str]] = {language: {} for language in _OWN_LETTERS}
+        words: dict[str, dict[str, str]] = {}
+        once: dict[str, str] = {}  # Most words have several keys.
         for line in data.decode("utf-8").splitlines():
             language, key, word = line.split("\t")
-            words[language][key] = word
+            words.setdefault(language, {})[key] = once.setdefault(word, word)
+        if unknown := words.keys() - _OWN_LETTERS.keys():
+            raise ValueError(f"a transliteration has no language {sorted(unknown)}")
         return cls(words)
 
 
+def _without_accents(text: str) -> str:
+    return text if text.isascii() else _ACCENTS.sub("", unicodedata.normalize("NFD", text))
+
+
 def _find(word: str, language: str, words: Mapping[str, str]) -> str | None:
-    return words.get(sound(word, language)) or words.get(consonants(word, language))
+    heard = sound(word, language)
+    return words.get(heard) or words.get(consonants(heard, language))
 
 
 def _by_letters(word: str, language: str) -> str:
-    written = _to_letters[language](word)
+    written = _LETTER.sub("", _to_letters[language](word))
     if language == "he" and written:
         written = written[:-1] + _HEBREW_FINALS.get(written[-1], written[-1])
     return written

@@ -45,7 +45,8 @@ def test_the_command_line_gives_the_same_answers(released: Path) -> None:
 
 def test_one_version_is_named_everywhere(classifier: Classifier) -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'"models/{RELEASED_MODEL}/model.onnx" = "escalate/bundle/model.onnx"' in project
+    for name in ("manifest.json", *classifier.manifest["sha256"]):
+        assert f'"models/{RELEASED_MODEL}/{name}" = "escalate/bundle/{name}"' in project
     assert classifier.version == RELEASED_MODEL
     assert f"models/{RELEASED_MODEL}/MODEL_CARD.md" in (ROOT / "README.md").read_text(encoding="utf-8")
     folders = [path.name for path in (ROOT / "models").iterdir() if (path / "manifest.json").is_file()]

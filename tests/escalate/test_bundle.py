@@ -9,13 +9,33 @@ from typing import Any
 import pytest
 
 from escalate import BundleError, Classifier
-from escalate.bundle import MANIFEST, MODEL, TOKENIZER, load_bundle, seal, sha256
+from escalate.bundle import (
+    FORMAT_VERSION,
+    MANIFEST,
+    MODEL,
+    TOKENIZER,
+    TRANSLITERATION,
+    load_bundle,
+    seal,
+    sha256,
+)
 from escalate.text import NORMALISER_VERSION
+
+TABLE = "he\tefo\tאיפה\nhe\thamishloach\tהמשלוח\nhe\tsheli\tשלי\n".encode()
 
 
 @pytest.fixture
 def copy(released: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(released, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def with_table(copy: Path) -> Path:
+    """A copy that has a transliteration, whether the released model has one or not."""
+    (copy / TRANSLITERATION).write_bytes(TABLE)
+    rewrite(copy, lambda manifest: manifest.update(format=FORMAT_VERSION))
+    rewrite(copy, lambda manifest: manifest["sha256"].update({TRANSLITERATION: sha256(TABLE)}))
+    return copy
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -30,28 +50,28 @@ def test_a_copy_of_the_released_bundle_answers_alike(copy: Path, classifier: Cla
     assert Classifier.load(copy).predict(text) == classifier.predict(text)
 
 
-@pytest.mark.parametrize("name", [MANIFEST, MODEL, TOKENIZER])
-def test_a_missing_file_is_named(copy: Path, name: str) -> None:
-    (copy / name).unlink()
+@pytest.mark.parametrize("name", [MANIFEST, MODEL, TOKENIZER, TRANSLITERATION])
+def test_a_missing_file_is_named(with_table: Path, name: str) -> None:
+    (with_table / name).unlink()
     with pytest.raises(BundleError, match=name):
-        Classifier.load(copy)
+        Classifier.load(with_table)
 
 
-@pytest.mark.parametrize("name", [MODEL, TOKENIZER])
-def test_a_truncated_file_is_named(copy: Path, name: str) -> None:
-    data = (copy / name).read_bytes()
-    (copy / name).write_bytes(data[: len(data) // 2])
+@pytest.mark.parametrize("name", [MODEL, TOKENIZER, TRANSLITERATION])
+def test_a_truncated_file_is_named(with_table: Path, name: str) -> None:
+    data = (with_table / name).read_bytes()
+    (with_table / name).write_bytes(data[: len(data) // 2])
     with pytest.raises(BundleError, match=rf"{name}.*copy the bundle again"):
-        Classifier.load(copy)
+        Classifier.load(with_table)
 
 
-@pytest.mark.parametrize("name", [MODEL, TOKENIZER])
-def test_one_changed_byte_is_found(copy: Path, name: str) -> None:
-    data = bytearray((copy / name).read_bytes())
+@pytest.mark.parametrize("name", [MODEL, TOKENIZER, TRANSLITERATION])
+def test_one_changed_byte_is_found(with_table: Path, name: str) -> None:
+    data = bytearray((with_table / name).read_bytes())
     data[len(data) // 2] ^= 1
-    (copy / name).write_bytes(data)
+    (with_table / name).write_bytes(data)
     with pytest.raises(BundleError, match="checksum"):
-        Classifier.load(copy)
+        Classifier.load(with_table)
 
 
 def test_a_damaged_manifest_is_named(copy: Path) -> None:
@@ -131,6 +151,38 @@ def test_a_tokenizer_that_is_none_is_refused_although_its_checksum_is_right(copy
     rewrite(copy, lambda manifest: manifest["sha256"].update({TOKENIZER: sha256(b"{}")}))
     with pytest.raises(BundleError, match="tokenizer"):
         Classifier.load(copy)
+
+
+@pytest.mark.parametrize("data", [b"he\tani\n", b"cs\tano\tano\n", b"\xff"])
+def test_a_transliteration_that_is_none_is_refused_although_its_checksum_is_right(
+    with_table: Path, data: bytes
+) -> None:
+    (with_table / TRANSLITERATION).write_bytes(data)
+    rewrite(with_table, lambda manifest: manifest["sha256"].update({TRANSLITERATION: sha256(data)}))
+    with pytest.raises(BundleError, match="damaged"):
+        Classifier.load(with_table)
+
+
+def test_a_bundle_without_its_transliteration_is_refused(with_table: Path) -> None:
+    rewrite(with_table, lambda manifest: manifest["sha256"].pop(TRANSLITERATION))
+    with pytest.raises(BundleError, match="incomplete"):
+        Classifier.load(with_table)
+
+
+def test_a_bundle_of_format_1_reads_latin_letters_as_they_are_typed_alone(with_table: Path) -> None:
+    now = Classifier.load(with_table)
+
+    def make_older(manifest: dict[str, Any]) -> None:
+        manifest["format"] = 1
+        del manifest["sha256"][TRANSLITERATION]
+
+    (with_table / TRANSLITERATION).unlink()
+    rewrite(with_table, make_older)
+    older = Classifier.load(with_table)
+    for text in ("איפה המשלוח שלי", "Kde je moje zásilka?", "where is my parcel"):
+        assert older.predict(text) == now.predict(text)
+    latin = "eifo hamishloach sheli"
+    assert older.predict(latin).complexity != now.predict(latin).complexity
 
 
 def test_the_bundle_is_small_and_complete(released: Path) -> None:

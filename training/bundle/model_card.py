@@ -58,7 +58,7 @@ the only way to reach a person: a customer must always be able to ask for one in
   be taken for one of the four or for none.
 {_limits_of(data)}
 - Irony and feelings that are only implied are often misread, as is whether a firm can settle a request
-  in one step; Hebrew and Arabic in Latin letters are read worse than in their own.
+  in one step; Hebrew and Arabic in Latin letters are read worse than in their own{_twice(manifest)}.
 - A message of more than {manifest["window"]} tokens is read in windows and the highest value
   counts, so very long messages score higher than short ones.
 
@@ -135,6 +135,15 @@ def _commits(manifest: Mapping[str, Any]) -> str:
     return f"`{trained}`" if trained == exported else f"trained at `{trained}`, exported at `{exported}`"
 
 
+def _twice(manifest: Mapping[str, Any]) -> str:
+    read_once = manifest["format"] == 1
+    return (
+        ""
+        if read_once
+        else ", and take twice the time,\n  for they are read as typed and in their own letters"
+    )
+
+
 def _made_of(manifest: Mapping[str, Any]) -> str:
     data, recipe = manifest["data"], manifest["recipe"]
     counts = (
@@ -203,7 +212,7 @@ def _seed_by_seed(seeds: Mapping[str, Any] | None) -> str:
     return f"""### Seed by seed
 
 The teachers whose weights were averaged differ in chance alone: in the order of the messages and in their
-variants. Each alone, in float32, of each message the first window, at probability 0.5 before calibration:
+variants. Each alone, in float32, of each message the first window as typed, at probability 0.5 before calibration:
 
 {seeds_table(seeds)}
 

@@ -38,8 +38,8 @@ class Lexicon:
     Attributes:
         language: "he" or "ar".
         spellings: By word its spellings, the commonest first.
-        counts: By word how often the train split of the corpus has it.
-        seen: Words by other spellings that some writer of the train split has: read, but not written.
+        counts: By word how often the train split of the corpus had it when the list was made.
+        seen: Words by other spellings that messages of the train split have: read, but not written.
     """
 
     language: str
@@ -99,8 +99,9 @@ def _by_key(words: Lexicon) -> dict[str, str]:
     without_vowels: dict[str, dict[str, float]] = {}
     for spelling, word, rank in _spellings(words):
         weight = (words.counts.get(word, 0) + _UNSEEN) / rank
-        for found, key in ((sounds, sound), (without_vowels, consonants)):
-            candidates = found.setdefault(key(spelling, words.language), {})
+        heard = sound(spelling, words.language)
+        for found, key in ((sounds, heard), (without_vowels, consonants(heard, words.language))):
+            candidates = found.setdefault(key, {})
             candidates[word] = candidates.get(word, 0.0) + weight
     # A key that is some word's sound is not another's consonants.
     found = {**without_vowels, **sounds}

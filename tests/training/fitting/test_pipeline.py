@@ -52,7 +52,7 @@ def test_the_manifest_says_how_the_model_was_made(tiny_bundle: Path, tiny_corpus
     assert manifest["recipe"]["seeds"] == [1]
     assert manifest["commit"]
     assert manifest["metrics"]["languages"].keys() == {"he", "ar", "cs", "en"}
-    assert set(manifest["sha256"]) == {"model.onnx", "tokenizer.json"}
+    assert set(manifest["sha256"]) == {"model.onnx", "tokenizer.json", "transliteration.tsv"}
 
 
 def _decisions(bundle: Bundle, texts: Sequence[str], logits: Logits) -> Iterator[tuple[str, str]]:
