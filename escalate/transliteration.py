@@ -135,10 +135,10 @@ class Transliteration:
             language: Language that it was read as.
 
         Returns:
-            The text; None where it has such letters already, where the language has no others than Latin
-            ones, and where fewer than half of its words are known: then it is something else.
+            The text; None where it is not mostly in Latin letters, where the language has no others, and
+            where fewer than half of its words in Latin letters are known: then it is something else.
         """
-        if not (words := self.words.get(language)) or _OWN_LETTERS[language].search(text):
+        if not (words := self.words.get(language)) or not _mostly_latin(text, language):
             return None
         known: list[bool] = []
 
@@ -180,6 +180,10 @@ class Transliteration:
         if unknown := words.keys() - _OWN_LETTERS.keys():
             raise ValueError(f"a transliteration has no language {sorted(unknown)}")
         return cls(words)
+
+
+def _mostly_latin(text: str, language: str) -> bool:
+    return len(_LETTER.findall(text)) > len(_OWN_LETTERS[language].findall(text))
 
 
 def _without_accents(text: str) -> str:

@@ -38,6 +38,7 @@ TABLE = Transliteration({"he": table("he", HEBREW), "ar": table("ar", ARABIC)})
         ("he", "ani rotzeh, ani rotze", "אני רוצה, אני רוצה"),
         ("ar", "mish sha8al", "مش شغال"),
         ("ar", "msh sha2aal 😡 3ayiz felousi", "مش شغال 😡 عايز فلوسي"),
+        ("he", "שלום, eifo hamishloach", "שלום, איפה המשלוח"),
         # Without vowels, as many write.
         ("ar", "shhr felosi msh sha8l", "شهر فلوسي مش شغال"),
     ],
@@ -73,8 +74,8 @@ def test_numbers_and_addresses_stay(text: str, written: str | None) -> None:
 @pytest.mark.parametrize(
     ("language", "text"),
     [
-        ("he", "איפה hamishloach sheli"),
-        ("ar", "وين mish sha8al"),
+        ("he", "איפה ההודעה על המשלוח sheli"),
+        ("ar", "وين الطلب مش mish"),
         ("he", "nemam signal"),
         ("he", "ani chci vratit balik prosim"),
         ("he", "4711 😡?"),
