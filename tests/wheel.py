@@ -74,7 +74,7 @@ def main() -> None:
 
 def _check_contents(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("escalate/py.typed", "escalate/bundle/model.onnx", "escalate/bundle/manifest.json"):
+    for name in ("escalate/py.typed", "escalate/bundle/manifest.json", "escalate/bundle/transliteration.tsv"):
         assert name in names, f"{wheel.name} lacks {name}"
     strangers = [n for n in names if not n.startswith(("escalate/", "escalate_nlp-"))]
     assert not strangers, f"{wheel.name} holds {strangers}"
