@@ -18,6 +18,9 @@ GERESH: Final = str.maketrans("׳״", "'\"")
 
 _LEXICONS: Final = Path(__file__).with_name("lexicons")
 _UNSEEN: Final = 0.5
+
+PARTS: Final = 8
+"""Into so many parts the transliteration is divided, of which training goes without one at a time."""
 _PREFIXES: Final[Mapping[str, Mapping[str, str]]] = {
     "he": {
         "כשה": "ksheha", "וה": "veha", "שה": "sheha", "כש": "kshe", "וש": "veshe", "ול": "vele", "וב": "vebe",
@@ -92,6 +95,21 @@ def transliteration() -> Transliteration:
     the third a third.
     """
     return Transliteration({language: _by_key(lexicon(language)) for language in LANGUAGES})
+
+
+@cache
+def incomplete_transliteration(part: int) -> Transliteration:
+    """Return the transliteration without one of its eight parts.
+
+    Args:
+        part: Which part, from 0 to PARTS - 1.
+    """
+    return Transliteration(
+        {
+            language: {key: word for i, (key, word) in enumerate(words.items()) if i % PARTS != part}
+            for language, words in transliteration().words.items()
+        }
+    )
 
 
 def _by_key(words: Lexicon) -> dict[str, str]:

@@ -248,7 +248,7 @@ def _teacher(messages: Sequence[Message], recipe: Recipe, folder: Path, seed: in
         _console.print(f"[bold]Teacher[/bold] of {len(settings.layers)} layers, seed {seed}")
         model, base = _read(recipe, folder, _START, settings.layers)
         latin_letters = recipe.latin_letters[recipe.seeds.index(seed)]
-        examples = pairs_of(messages, settings.copies, seed, latin_letters)
+        examples = pairs_of(messages, settings.copies, seed, latin_letters, recipe.own_letters)
         positive = positive_weights(examples.labels)
         weights = LossWeights(positive=positive, consistency=recipe.consistency)
         fine_tune(model, base.tokenizer, examples, settings, weights, folder / name, seed)

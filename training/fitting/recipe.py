@@ -57,6 +57,8 @@ class Recipe:
         latin_letters: Share of each teacher's Hebrew and Arabic variants that are in Latin letters, one for
             each seed: the mean of teachers that learned differently is better than that of like ones (M.
             Wortsman et al., "Model soups", 2022).
+        own_letters: Share of the texts in Latin letters that a teacher learns written back in their own, as
+            they are read in service too.
         exit_margin: Distance in logits from which on a student is sure (``early_exit.is_sure``): its answer
             is served then, and the other layers are not computed; 0 for no student.
         shared_layers: How many of the teacher's lowest layers the student reads with.
@@ -84,6 +86,7 @@ class Recipe:
     base: str
     seeds: tuple[int, ...]
     latin_letters: tuple[float, ...]
+    own_letters: float
     exit_margin: float
     shared_layers: int
     vocabulary_words: int
@@ -145,7 +148,7 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
         "other_share must be above 0 and below 1": not 0 < recipe.other_share < 1,
     }
-    for name in ("interpolation", "label_weight", "offer_recall", "escalate_precision"):
+    for name in ("own_letters", "interpolation", "label_weight", "offer_recall", "escalate_precision"):
         wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
     if recipe.exit_margin > 0:
         layers = len(recipe.teacher.layers)

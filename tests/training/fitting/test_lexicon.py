@@ -8,7 +8,13 @@ import pytest
 from escalate.text import normalise
 from escalate.transliteration import Transliteration, sound
 from training.fitting.augmentation import augment, write_in_own_letters
-from training.fitting.lexicon import LANGUAGES, lexicon, transliteration
+from training.fitting.lexicon import (
+    LANGUAGES,
+    PARTS,
+    incomplete_transliteration,
+    lexicon,
+    transliteration,
+)
 
 NATIVE = {"he": "[א-ת]", "ar": "[ء-يپچڤگ]"}
 
@@ -69,6 +75,23 @@ def test_spellings_that_were_seen_are_typed_in_latin_letters_and_are_words_of_th
 
 def test_the_table_survives_its_file() -> None:
     assert Transliteration.from_bytes(transliteration().to_bytes()) == transliteration()
+
+
+def test_the_parts_that_are_left_out_are_all_of_the_table() -> None:
+    whole = transliteration().words
+    for language in LANGUAGES:
+        parts = [incomplete_transliteration(part).words[language] for part in range(PARTS)]
+        left_out = [set(whole[language].items()) - set(part.items()) for part in parts]
+        assert set().union(*left_out) == set(whole[language].items())
+        assert sum(map(len, left_out)) == len(whole[language])
+        assert max(map(len, left_out)) - min(map(len, left_out)) <= 1
+
+
+def test_training_does_not_know_every_word() -> None:
+    text = "ani rotsa ledaber im natzig al hahazmana sheli ki lo higia klum ve ima kvar koeset"
+    written = {write_in_own_letters(text, "he", Random(seed)) for seed in range(100)}
+    assert transliteration().write(text, "he") in written
+    assert len(written) > 3
 
 
 @pytest.mark.parametrize(

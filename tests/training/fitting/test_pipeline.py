@@ -101,18 +101,22 @@ def test_two_seeds_are_averaged_and_their_spread_is_on_the_card(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    learned: list[tuple[list[Message], int, int, float]] = []
+    learned: list[tuple[list[Message], int, int, float, float]] = []
 
-    def spy(messages: Sequence[Message], copies: int, seed: int, latin_letters: float) -> Examples:
-        learned.append((list(messages), copies, seed, latin_letters))
-        return pairs_of(messages, copies, seed, latin_letters)
+    def spy(
+        messages: Sequence[Message], copies: int, seed: int, latin_letters: float, own_letters: float
+    ) -> Examples:
+        learned.append((list(messages), copies, seed, latin_letters, own_letters))
+        return pairs_of(messages, copies, seed, latin_letters, own_letters)
 
     monkeypatch.setattr(pipeline, "pairs_of", spy)
     short = replace(tiny_recipe.teacher, copies=1)
-    recipe = replace(tiny_recipe, seeds=(1, 2), latin_letters=(0.15, 0.3), exit_margin=0.0, teacher=short)
+    recipe = replace(
+        tiny_recipe, seeds=(1, 2), latin_letters=(0.15, 0.3), own_letters=0.4, exit_margin=0.0, teacher=short
+    )
     mean = train(tiny_corpus, recipe, tmp_path / "run").state_dict()
     messages = read_split(tiny_corpus, "train")
-    assert learned == [(messages, 1, 1, 0.15), (messages, 1, 2, 0.3)]
+    assert learned == [(messages, 1, 1, 0.15, 0.4), (messages, 1, 2, 0.3, 0.4)]
     first, second = (read_teacher(recipe, tmp_path / "run", seed)[0].state_dict() for seed in (1, 2))
     assert not torch.equal(first["outputs.weight"], second["outputs.weight"])
     for name, tensor in mean.items():

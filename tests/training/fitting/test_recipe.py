@@ -41,6 +41,7 @@ def test_the_recipe_is_read_as_it_was_written() -> None:
             "latin_letters must be a share from 0 to 1 for each seed",
         ),
         ({"latin_letters": [0.15, "many"]}, "it must be tuple"),
+        ({"own_letters": 1.5}, "own_letters must be between 0 and 1"),
         ({"other_share": 1.0}, "other_share must be above 0 and below 1"),
         ({"interpolation": 1.5}, "interpolation must be between 0 and 1"),
         ({"served": "student"}, "has the unknown setting served"),
