@@ -17,7 +17,10 @@ from escalate.transliteration import Transliteration
 from escalate.version import RELEASED_MODEL
 
 FORMAT_VERSION: Final = 2
-"""Format 1, which is read too, has no transliteration."""
+"""Raised where a bundle has other files, or where the keys of a transliteration are made in another way.
+
+Format 1, which is read too, has no transliteration.
+"""
 
 _READ_FORMATS: Final = (1, FORMAT_VERSION)
 MANIFEST: Final = "manifest.json"

@@ -14,6 +14,7 @@ from escalate import Classifier
 from escalate.errors import BundleError
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from escalate.prediction import Prediction
+from training.corpus.language_check import in_latin_letters
 from training.evaluation.answers import Answers
 from training.files import write_whole
 
@@ -34,6 +35,7 @@ ODD_TEXTS: Final = (
 )
 """Texts without words, one of them a lone surrogate, and a text of many windows."""
 
+_LATIN: Final = 8
 _OTHERS: Final = 4
 
 
@@ -41,7 +43,8 @@ def reference_texts(answers: Answers, policy: Policy) -> list[str]:
     """Choose texts that show where the borders of a policy run.
 
     For each language and each of its thresholds the message nearest above and nearest below, and the
-    shortest and the longest message; some messages of no supported language; ODD_TEXTS.
+    shortest and the longest message; some Hebrew and Arabic messages in Latin letters; some messages of no
+    supported language; ODD_TEXTS.
 
     Args:
         answers: Answers about messages to choose from.
@@ -58,7 +61,10 @@ def reference_texts(answers: Answers, policy: Policy) -> list[str]:
         for column, threshold in thresholds:
             for row in _nearest(answers.probabilities[rows, column] - threshold):
                 chosen[answers.messages[rows[row]].text] = None
-        chosen.update(dict.fromkeys(_spread([answers.messages[row].text for row in rows], 2)))
+        messages = [answers.messages[row] for row in rows]
+        latin = [message.text for message in messages if in_latin_letters(message)]
+        ends = _spread([message.text for message in messages], 2)
+        chosen.update(dict.fromkeys((*ends, *_spread(latin, _LATIN))))
     others = [
         message.text
         for message, prediction in zip(answers.messages, answers.predictions, strict=True)

@@ -56,6 +56,15 @@ def test_the_nearest_on_both_sides_of_a_threshold_are_taken() -> None:
     assert {*texts} - {*ODD_TEXTS} == {*nearest, "tiny", "long " * 30}
 
 
+@pytest.mark.parametrize(("language", "text"), [("he", "eifo hamishloach"), ("ar", "wen talabi")])
+def test_messages_in_latin_letters_are_among_them(language: str, text: str) -> None:
+    latin = [make_message(i, language=language, text=f"{text} {'a' * i}") for i in range(20)]
+    native = [make_message(20 + i, language=language, text=f"איפה وين {i}") for i in range(20)]
+    answers = make_answers([*native, *latin], np.full((40, 3), 0.9))
+    texts = reference_texts(answers, POLICY)
+    assert len({message.text for message in latin} & set(texts)) >= 8
+
+
 def test_the_thresholds_of_the_language_count() -> None:
     from dataclasses import replace
 
