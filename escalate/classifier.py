@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from escalate.bundle import Bundle, load_bundle
 from escalate.errors import BundleError
-from escalate.language import read_language
 from escalate.model import Model, start_session
 from escalate.policy import LANGUAGES, Decision, Output, Policy
 from escalate.prediction import Prediction
@@ -102,13 +101,13 @@ class Classifier:
         normalised = self.normalise(text)
         if not has_words(normalised):
             return self._unsupported("other", has_words=False, truncated=False)
-        logits = self._model.read(normalised)
-        language = read_language(logits.language, normalised)
+        reading = self._model.read(normalised)
+        language, truncated = reading.language, reading.truncated
         if language not in LANGUAGES:
-            return self._unsupported(language, has_words=True, truncated=logits.truncated)
-        probabilities = self._calibration.probabilities(logits.outputs, language)
-        decision = self.policy.decide(probabilities, language, truncated=logits.truncated)
-        return self._prediction(probabilities, language, decision, supported=True, truncated=logits.truncated)
+            return self._unsupported(language, has_words=True, truncated=truncated)
+        probabilities = self._calibration.probabilities(reading.outputs, language)
+        decision = self.policy.decide(probabilities, language, truncated=truncated)
+        return self._prediction(probabilities, language, decision, supported=True, truncated=truncated)
 
     def _unsupported(self, language: str, *, has_words: bool, truncated: bool) -> Prediction:
         """Return the answer to a text the model cannot judge: base rates, and the policy's action."""

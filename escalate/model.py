@@ -26,17 +26,19 @@ _MAX_CHARACTERS: Final = 24_000
 _OUTPUT_NAMES: Final = ["outputs", "language"]
 
 
-class Logits(NamedTuple):
-    """What the model says of one message.
+class Reading(NamedTuple):
+    """What the model reads in one message.
 
     Attributes:
-        outputs: Shape (3,), in the order of ``escalate.policy.OUTPUTS``.
-        language: Shape (5,), in the order of ``escalate.bundle.LANGUAGE_CLASSES``.
+        outputs: Logits, shape (3,), in the order of ``escalate.policy.OUTPUTS``.
+        languages: Logits, shape (5,), in the order of ``escalate.bundle.LANGUAGE_CLASSES``.
+        language: The likeliest language that the letters of the message allow.
         truncated: True when the message was too long to be read whole.
     """
 
     outputs: Array
-    language: Array
+    languages: Array
+    language: str
     truncated: bool
 
 
@@ -108,8 +110,8 @@ class Model:
         outputs, language = self._session.run(_OUTPUT_NAMES, {"input_ids": window})
         return outputs[0], language[0]
 
-    def read(self, text: str) -> Logits:
-        """Return the logits of one message.
+    def read(self, text: str) -> Reading:
+        """Read one message.
 
         Hebrew or Arabic in Latin letters is read a second time in its own letters, and the logits of the
         outputs are the means of both readings; the language is that of the first. What is too long to be read
@@ -118,17 +120,17 @@ class Model:
         Args:
             text: A message as the normaliser of the bundle returns it.
         """
-        logits = self._read_as_written(text)
-        if logits.truncated:
-            return logits
-        native = self._transliteration.write(text, read_language(logits.language, text))
+        reading = self._read_as_written(text)
+        if reading.truncated:
+            return reading
+        native = self._transliteration.write(text, reading.language)
         if native is None:
-            return logits
+            return reading
         again = self._read_as_written(native)
-        return Logits((logits.outputs + again.outputs) / 2, logits.language, again.truncated)
+        return reading._replace(outputs=(reading.outputs + again.outputs) / 2, truncated=again.truncated)
 
-    def _read_as_written(self, text: str) -> Logits:
-        """Return the logits of a text.
+    def _read_as_written(self, text: str) -> Reading:
+        """Read a text once.
 
         Each window of a long message is a run of its own, as is each message, so that no text can
         change the answer of another. A need stated anywhere in a long message counts: of several
@@ -142,14 +144,12 @@ class Model:
         if len(windows) > MAX_WINDOWS:
             half = MAX_WINDOWS // 2
             windows, truncated = [*windows[:half], *windows[-half:]], True
-        outputs, language = [], []
-        for window in windows:
-            output_row, language_row = self.run(window)
-            outputs.append(output_row)
-            language.append(language_row)
-        sizes = [window.size for window in windows]
-        return Logits(
-            np.max(np.array(outputs, dtype=np.float64), axis=0),
-            np.average(np.array(language, dtype=np.float64), axis=0, weights=sizes),
-            truncated,
+        rows = [self.run(window) for window in windows]
+        outputs, languages = (np.array(logits, dtype=np.float64) for logits in zip(*rows, strict=True))
+        language_logits = np.average(languages, axis=0, weights=[window.size for window in windows])
+        return Reading(
+            outputs=outputs.max(axis=0),
+            languages=language_logits,
+            language=read_language(language_logits, text),
+            truncated=truncated,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from escalate.bundle import TRANSLITERATION
 from escalate.policy import OUTPUTS
 from training.bundle.calibrating import OWN
 from training.evaluation.tables import (
@@ -58,7 +59,7 @@ the only way to reach a person: a customer must always be able to ask for one in
   be taken for one of the four or for none.
 {_limits_of(data)}
 - Irony and feelings that are only implied are often misread, as is whether a firm can settle a request
-  in one step; Hebrew and Arabic in Latin letters are read worse than in their own{_twice(manifest)}.
+  in one step; Hebrew and Arabic in Latin letters may be read worse than in their own{_twice(manifest)}.
 - A message of more than {manifest["window"]} tokens is read in windows and the highest value
   counts, so very long messages score higher than short ones.
 
@@ -73,7 +74,7 @@ the only way to reach a person: a customer must always be able to ask for one in
 
 ## Measured on the test split
 
-{metrics["messages"]:,} messages {_held_out(data)}.
+{_judged(metrics)} {_held_out(data)}.
 Macro-F1 at probability 0.5, area under the ROC curve in brackets.
 
 {quality_table(metrics["languages"])}
@@ -97,6 +98,16 @@ The served model computes in 8-bit integers, but for a few channels. On the test
 
 {_parity(metrics["parity"])}
 {_student(metrics.get("student"))}"""
+
+
+def _judged(metrics: Mapping[str, Any]) -> str:
+    in_the_four = sum(language["messages"] for language in metrics["languages"].values())
+    if in_the_four == metrics["messages"]:
+        return f"{in_the_four:,} messages"
+    others = metrics["messages"] - in_the_four
+    return (
+        f"{in_the_four:,} messages, and {others:,} in other languages or without words, which have no labels,"
+    )
 
 
 def _languages(data: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
@@ -136,18 +147,15 @@ def _commits(manifest: Mapping[str, Any]) -> str:
 
 
 def _twice(manifest: Mapping[str, Any]) -> str:
-    read_once = manifest["format"] == 1
-    return (
-        ""
-        if read_once
-        else ", and take twice the time,\n  for they are read as typed and in their own letters"
-    )
+    if TRANSLITERATION not in manifest["sha256"]:
+        return ""
+    return ", and take twice the time,\n  for they are read as typed and written back in their own letters"
 
 
 def _made_of(manifest: Mapping[str, Any]) -> str:
     data, recipe = manifest["data"], manifest["recipe"]
     counts = (
-        f"{data['messages']['train']:,} messages to train, {data['messages']['validation']:,} to calibrate"
+        f"{data['messages']['train']:,} messages to train, {data['messages']['validation']:,} for validation"
     )
     whole = f"{counts}, {data['licence']}, SHA-256 `{data['sha256']}`"
     if "labels" not in data:

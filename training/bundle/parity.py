@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from escalate.language import read_language
-from escalate.model import Logits
+from escalate.model import Reading
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
-from escalate.text import normalise
 from escalate.transliteration import Transliteration
 from training.bundle.bundling import Draft
-from training.bundle.reading import Array, build_model, calibrated, outputs_of, read_logits
+from training.bundle.reading import Array, build_model, calibrated, outputs_of, readings_of
 from training.corpus.messages import Message
 from training.fitting.examples import token_ids
 from training.fitting.fine_tuning import run
@@ -49,14 +47,14 @@ def compare_forms(
         texts = [message.text for message in messages if message.language == language]
         if not texts:
             continue
-        read = {name: read_logits(form, texts) for name, form in forms.items()}
+        readings = {name: readings_of(form, texts) for name, form in forms.items()}
         probabilities = {
-            name: calibrated(draft.calibration, outputs_of(readings), [language] * len(texts))
-            for name, readings in read.items()
+            name: calibrated(draft.calibration, outputs_of(found), [language] * len(texts))
+            for name, found in readings.items()
         }
         decisions = {
-            name: _decisions(draft.policy, texts, readings, probabilities[name], language)
-            for name, readings in read.items()
+            name: _decisions(draft.policy, found, probabilities[name], language)
+            for name, found in readings.items()
         }
         both = zip(decisions["float32"], decisions["quantised"], strict=True)
         difference = np.abs(probabilities["float32"] - probabilities["quantised"])
@@ -64,7 +62,7 @@ def compare_forms(
             "same_decisions": float(np.mean([exact == rounded for exact, rounded in both])),
             "difference_p99": float(np.quantile(difference, 0.99)),
             "torch_difference": _torch_difference(
-                model, base, draft.window, texts, read_logits(as_written, texts)
+                model, base, draft.window, texts, readings_of(as_written, texts)
             ),
         }
     return result
@@ -104,12 +102,12 @@ def compare_student(
 
 
 def _decisions(
-    policy: Policy, texts: Sequence[str], readings: Sequence[Logits], rows: Array, language: str
+    policy: Policy, readings: Sequence[Reading], rows: Array, language: str
 ) -> list[tuple[str, str]]:
     """Return of each text the action, and the language that is read, by which the action goes in service."""
     return [
-        (_action(policy, row, language), read_language(logits.language, normalise(text)))
-        for text, logits, row in zip(texts, readings, rows, strict=True)
+        (_action(policy, row, language), reading.language)
+        for reading, row in zip(readings, rows, strict=True)
     ]
 
 
@@ -122,7 +120,7 @@ def _torch_difference(
     base: BaseEncoder,
     window: int,
     texts: Sequence[str],
-    readings: Sequence[Logits],
+    readings: Sequence[Reading],
 ) -> float:
     differences = [0.0]
     with torch.inference_mode():
@@ -131,6 +129,6 @@ def _torch_difference(
                 continue
             input_ids = torch.tensor([ids])
             logits = model(input_ids, torch.ones_like(input_ids))
-            for exact, found in ((logits.outputs, reading.outputs), (logits.language, reading.language)):
+            for exact, found in ((logits.outputs, reading.outputs), (logits.language, reading.languages)):
                 differences.append(float(np.abs(exact[0].numpy() - found).max()))
     return max(differences)

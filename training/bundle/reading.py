@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tqdm.auto import tqdm
 
 from escalate.calibration import Calibration
-from escalate.model import Logits, Model, start_session
+from escalate.model import Model, Reading, start_session
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
@@ -20,18 +20,18 @@ Array = npt.NDArray[np.float64]
 
 def read_texts(model: Model, texts: Sequence[str]) -> Array:
     """Return the logits of the outputs for texts, shape (texts, 3), each read on its own as in service."""
-    return outputs_of(read_logits(model, texts))
+    return outputs_of(readings_of(model, texts))
 
 
-def read_logits(model: Model, texts: Sequence[str]) -> list[Logits]:
-    """Return all logits of texts, each read on its own as in service."""
+def readings_of(model: Model, texts: Sequence[str]) -> list[Reading]:
+    """Read texts, each on its own as in service."""
     progress = tqdm(texts, desc="reading", unit="message", disable=len(texts) < 1000)
     return [model.read(normalise(text)) for text in progress]
 
 
-def outputs_of(readings: Sequence[Logits]) -> Array:
+def outputs_of(readings: Sequence[Reading]) -> Array:
     """Return the logits of the outputs, shape (texts, 3)."""
-    return np.array([logits.outputs for logits in readings]).reshape(-1, len(OUTPUTS))
+    return np.array([reading.outputs for reading in readings]).reshape(-1, len(OUTPUTS))
 
 
 def calibrated(calibration: Calibration, logits: Array, languages: Sequence[str]) -> Array:

@@ -13,7 +13,7 @@ from typing import Final
 
 from escalate.transliteration import Transliteration, consonants, sound
 
-LANGUAGES: Final = ("he", "ar")
+LEXICON_LANGUAGES: Final = ("he", "ar")
 GERESH: Final = str.maketrans("׳״", "'\"")
 
 _LEXICONS: Final = Path(__file__).with_name("lexicons")
@@ -21,6 +21,7 @@ _UNSEEN: Final = 0.5
 
 PARTS: Final = 8
 """Into so many parts the transliteration is divided, of which training goes without one at a time."""
+
 _PREFIXES: Final[Mapping[str, Mapping[str, str]]] = {
     "he": {
         "כשה": "ksheha", "וה": "veha", "שה": "sheha", "כש": "kshe", "וש": "veshe", "ול": "vele", "וב": "vebe",
@@ -94,7 +95,7 @@ def transliteration() -> Transliteration:
     Of several words that sound alike the commonest one is taken; the second spelling of a word counts half,
     the third a third.
     """
-    return Transliteration({language: _by_key(lexicon(language)) for language in LANGUAGES})
+    return Transliteration({language: _by_key(lexicon(language)) for language in LEXICON_LANGUAGES})
 
 
 @cache

@@ -9,7 +9,7 @@ from escalate.text import normalise
 from escalate.transliteration import Transliteration, sound
 from training.fitting.augmentation import augment, write_in_own_letters
 from training.fitting.lexicon import (
-    LANGUAGES,
+    LEXICON_LANGUAGES,
     PARTS,
     incomplete_transliteration,
     lexicon,
@@ -19,7 +19,7 @@ from training.fitting.lexicon import (
 NATIVE = {"he": "[א-ת]", "ar": "[ء-يپچڤگ]"}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LEXICON_LANGUAGES)
 def test_every_spelling_leads_to_a_word_that_sounds_like_it(language: str) -> None:
     words, keys = lexicon(language), transliteration().words[language]
     sounds: dict[str, set[str]] = {}
@@ -58,7 +58,7 @@ def test_of_words_that_sound_alike_the_commonest_is_taken(language: str, text: s
     assert transliteration().write(text, language) == written
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LEXICON_LANGUAGES)
 def test_spellings_that_were_seen_are_typed_in_latin_letters_and_are_words_of_the_language(
     language: str,
 ) -> None:
@@ -79,7 +79,7 @@ def test_the_table_survives_its_file() -> None:
 
 def test_the_parts_that_are_left_out_are_all_of_the_table() -> None:
     whole = transliteration().words
-    for language in LANGUAGES:
+    for language in LEXICON_LANGUAGES:
         parts = [incomplete_transliteration(part).words[language] for part in range(PARTS)]
         left_out = [set(whole[language].items()) - set(part.items()) for part in parts]
         assert set().union(*left_out) == set(whole[language].items())
