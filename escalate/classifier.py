@@ -105,7 +105,7 @@ class Classifier:
         language, truncated = reading.language, reading.truncated
         if language not in LANGUAGES:
             return self._unsupported(language, has_words=True, truncated=truncated)
-        probabilities = self._calibration.probabilities(reading.outputs, language)
+        probabilities = self._calibration.probabilities(reading.output_logits, language)
         decision = self.policy.decide(probabilities, language, truncated=truncated)
         return self._prediction(probabilities, language, decision, supported=True, truncated=truncated)
 

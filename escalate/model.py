@@ -1,4 +1,4 @@
-"""The model: from normalised text to logits, through ONNX Runtime."""
+"""The model: from normalised text to logits and the language, through ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Reading(NamedTuple):
     """What the model reads in one message.
 
     Attributes:
-        outputs: Logits, shape (3,), in the order of ``escalate.policy.OUTPUTS``.
-        languages: Logits, shape (5,), in the order of ``escalate.bundle.LANGUAGE_CLASSES``.
-        language: The likeliest language that the letters of the message allow.
+        output_logits: Shape (3,), in the order of ``escalate.policy.OUTPUTS``.
+        language_logits: Shape (5,), in the order of ``escalate.bundle.LANGUAGE_CLASSES``.
+        language: The likeliest class of these that the letters of the message allow.
         truncated: True when the message was too long to be read whole.
     """
 
-    outputs: Array
-    languages: Array
+    output_logits: Array
+    language_logits: Array
     language: str
     truncated: bool
 
@@ -127,7 +127,8 @@ class Model:
         if native is None:
             return reading
         again = self._read_as_written(native)
-        return reading._replace(outputs=(reading.outputs + again.outputs) / 2, truncated=again.truncated)
+        mean = (reading.output_logits + again.output_logits) / 2
+        return reading._replace(output_logits=mean, truncated=again.truncated)
 
     def _read_as_written(self, text: str) -> Reading:
         """Read a text once.
@@ -148,8 +149,8 @@ class Model:
         outputs, languages = (np.array(logits, dtype=np.float64) for logits in zip(*rows, strict=True))
         language_logits = np.average(languages, axis=0, weights=[window.size for window in windows])
         return Reading(
-            outputs=outputs.max(axis=0),
-            languages=language_logits,
+            output_logits=outputs.max(axis=0),
+            language_logits=language_logits,
             language=read_language(language_logits, text),
             truncated=truncated,
         )

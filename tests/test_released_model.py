@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -45,12 +46,16 @@ def test_the_command_line_gives_the_same_answers(released: Path) -> None:
 
 def test_one_version_is_named_everywhere(classifier: Classifier) -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for name in ("manifest.json", *classifier.manifest["sha256"]):
+    for name in ("manifest.json", "MODEL_CARD.md", "reference.jsonl", *classifier.manifest["sha256"]):
         assert f'"models/{RELEASED_MODEL}/{name}" = "escalate/bundle/{name}"' in project
     assert classifier.version == RELEASED_MODEL
-    assert f"models/{RELEASED_MODEL}/MODEL_CARD.md" in (ROOT / "README.md").read_text(encoding="utf-8")
-    folders = [path.name for path in (ROOT / "models").iterdir() if (path / "manifest.json").is_file()]
-    assert RELEASED_MODEL in folders
+    assert [path.name for path in (ROOT / "models").iterdir() if path.is_dir()] == [RELEASED_MODEL]
+
+
+@pytest.mark.parametrize("document", ["README.md", "training/MISTAKES.md"])
+def test_links_lead_to_the_released_model(document: str) -> None:
+    linked = re.findall(r"\bmodels/([0-9][^/]*)/", (ROOT / document).read_text(encoding="utf-8"))
+    assert set(linked) == {RELEASED_MODEL}
 
 
 def test_the_model_card_is_generated_from_the_manifest(released: Path, classifier: Classifier) -> None:

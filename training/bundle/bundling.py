@@ -35,7 +35,7 @@ from training.bundle.calibrating import fit_calibration, rows_to_fit
 from training.bundle.model_card import model_card
 from training.bundle.onnx_graph import build_onnx
 from training.bundle.outliers import outliers_last
-from training.bundle.reading import build_model, calibrated, read_texts
+from training.bundle.reading import build_model, calibrated, output_logits_of, read_texts
 from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 from training.errors import ExportError
@@ -168,7 +168,7 @@ def draft_bundle(
     own = [message for message in validation if message.language in LANGUAGES]
     judged = [*own, *(message for message in corpus_validation if message.language in LANGUAGES)]
     preferred = np.arange(len(judged)) < len(own)
-    logits = read_texts(served, [message.text for message in judged])
+    logits = output_logits_of(read_texts(served, [message.text for message in judged]))
     labels, languages = labels_of(judged), [message.language for message in judged]
     fit = fit_calibration(logits, labels, languages, preferred)
     probabilities = calibrated(fit.calibration, logits, languages)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from escalate.bundle import TRANSLITERATION
 from escalate.policy import OUTPUTS
 from training.bundle.calibrating import OWN
 from training.evaluation.tables import (
@@ -59,7 +58,8 @@ the only way to reach a person: a customer must always be able to ask for one in
   be taken for one of the four or for none.
 {_limits_of(data)}
 - Irony and feelings that are only implied are often misread, as is whether a firm can settle a request
-  in one step; Hebrew and Arabic in Latin letters may be read worse than in their own{_twice(manifest)}.
+  in one step; Hebrew and Arabic in Latin letters may be read worse than in their own, and
+  take twice the time, for they are read as typed and written back in their own letters.
 - A message of more than {manifest["window"]} tokens is read in windows and the highest value
   counts, so very long messages score higher than short ones.
 
@@ -74,7 +74,7 @@ the only way to reach a person: a customer must always be able to ask for one in
 
 ## Measured on the test split
 
-{_judged(metrics)} {_held_out(data)}.
+{metrics["messages"]:,} messages {_held_out(data)}{_without_labels(metrics)}.
 Macro-F1 at probability 0.5, area under the ROC curve in brackets.
 
 {quality_table(metrics["languages"])}
@@ -100,13 +100,10 @@ The served model computes in 8-bit integers, but for a few channels. On the test
 {_student(metrics.get("student"))}"""
 
 
-def _judged(metrics: Mapping[str, Any]) -> str:
-    in_the_four = sum(language["messages"] for language in metrics["languages"].values())
-    if in_the_four == metrics["messages"]:
-        return f"{in_the_four:,} messages"
-    others = metrics["messages"] - in_the_four
+def _without_labels(metrics: Mapping[str, Any]) -> str:
+    others = metrics["messages"] - sum(language["messages"] for language in metrics["languages"].values())
     return (
-        f"{in_the_four:,} messages, and {others:,} in other languages or without words, which have no labels,"
+        f"; {others:,} of them, in other languages or without words, test the language only" if others else ""
     )
 
 
@@ -144,12 +141,6 @@ def _commits(manifest: Mapping[str, Any]) -> str:
     trained = manifest["commit"]
     exported = manifest.get("export_commit", trained)  # Models before 0.9.0 do not name it.
     return f"`{trained}`" if trained == exported else f"trained at `{trained}`, exported at `{exported}`"
-
-
-def _twice(manifest: Mapping[str, Any]) -> str:
-    if TRANSLITERATION not in manifest["sha256"]:
-        return ""
-    return ", and take twice the time,\n  for they are read as typed and written back in their own letters"
 
 
 def _made_of(manifest: Mapping[str, Any]) -> str:

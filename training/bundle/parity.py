@@ -12,7 +12,7 @@ from escalate.model import Reading
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from escalate.transliteration import Transliteration
 from training.bundle.bundling import Draft
-from training.bundle.reading import Array, build_model, calibrated, outputs_of, readings_of
+from training.bundle.reading import Array, build_model, calibrated, output_logits_of, read_texts
 from training.corpus.messages import Message
 from training.fitting.examples import token_ids
 from training.fitting.fine_tuning import run
@@ -47,9 +47,9 @@ def compare_forms(
         texts = [message.text for message in messages if message.language == language]
         if not texts:
             continue
-        readings = {name: readings_of(form, texts) for name, form in forms.items()}
+        readings = {name: read_texts(form, texts) for name, form in forms.items()}
         probabilities = {
-            name: calibrated(draft.calibration, outputs_of(found), [language] * len(texts))
+            name: calibrated(draft.calibration, output_logits_of(found), [language] * len(texts))
             for name, found in readings.items()
         }
         decisions = {
@@ -62,7 +62,7 @@ def compare_forms(
             "same_decisions": float(np.mean([exact == rounded for exact, rounded in both])),
             "difference_p99": float(np.quantile(difference, 0.99)),
             "torch_difference": _torch_difference(
-                model, base, draft.window, texts, readings_of(as_written, texts)
+                model, base, draft.window, texts, read_texts(as_written, texts)
             ),
         }
     return result
@@ -129,6 +129,9 @@ def _torch_difference(
                 continue
             input_ids = torch.tensor([ids])
             logits = model(input_ids, torch.ones_like(input_ids))
-            for exact, found in ((logits.outputs, reading.outputs), (logits.language, reading.languages)):
+            for exact, found in (
+                (logits.outputs, reading.output_logits),
+                (logits.language, reading.language_logits),
+            ):
                 differences.append(float(np.abs(exact[0].numpy() - found).max()))
     return max(differences)

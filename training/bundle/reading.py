@@ -18,20 +18,15 @@ from escalate.transliteration import Transliteration
 Array = npt.NDArray[np.float64]
 
 
-def read_texts(model: Model, texts: Sequence[str]) -> Array:
-    """Return the logits of the outputs for texts, shape (texts, 3), each read on its own as in service."""
-    return outputs_of(readings_of(model, texts))
-
-
-def readings_of(model: Model, texts: Sequence[str]) -> list[Reading]:
+def read_texts(model: Model, texts: Sequence[str]) -> list[Reading]:
     """Read texts, each on its own as in service."""
     progress = tqdm(texts, desc="reading", unit="message", disable=len(texts) < 1000)
     return [model.read(normalise(text)) for text in progress]
 
 
-def outputs_of(readings: Sequence[Reading]) -> Array:
+def output_logits_of(readings: Sequence[Reading]) -> Array:
     """Return the logits of the outputs, shape (texts, 3)."""
-    return np.array([reading.outputs for reading in readings]).reshape(-1, len(OUTPUTS))
+    return np.array([reading.output_logits for reading in readings]).reshape(-1, len(OUTPUTS))
 
 
 def calibrated(calibration: Calibration, logits: Array, languages: Sequence[str]) -> Array:
@@ -39,7 +34,7 @@ def calibrated(calibration: Calibration, logits: Array, languages: Sequence[str]
 
     Args:
         calibration: The calibration.
-        logits: Same shape, from ``read_texts``.
+        logits: Same shape, from ``output_logits_of``.
         languages: Language of each text.
     """
     rows = zip(logits, languages, strict=True)

@@ -76,10 +76,10 @@ def feedback(
         str,
         typer.Option(
             metavar="COLUMN",
-            help="Column of whether it should have been escalated: yes, no, or empty where nobody judged.",
+            help="Column of whether it needed a person (by offer too): yes, no, or empty: nobody judged.",
             rich_help_panel=PANEL,
         ),
-    ] = "should_escalate",
+    ] = "needed_a_person",
     scores: Annotated[
         str,
         typer.Option(

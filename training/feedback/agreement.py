@@ -22,13 +22,13 @@ that alone moves the agreement on all of them together."""
 
 def right(verdicts: Verdicts) -> Array:
     """Return whether each judged decision was right, and False for the others."""
-    agreed: Array = (verdicts.handed == (verdicts.should == 1)) & ~np.isnan(verdicts.should)
+    agreed: Array = (verdicts.handed == (verdicts.needed == 1)) & ~np.isnan(verdicts.needed)
     return agreed
 
 
 def judged(verdicts: Verdicts, side: str | None = None) -> Array:
     """Return which decisions an agent has judged, on one of SIDES or, for None, on both."""
-    known: Array = ~np.isnan(verdicts.should)
+    known: Array = ~np.isnan(verdicts.needed)
     if side is not None:
         known &= verdicts.handed == (side == HANDED)
     return known
@@ -37,7 +37,7 @@ def judged(verdicts: Verdicts, side: str | None = None) -> Array:
 def agreement(verdicts: Verdicts, side: str | None, confidence: float) -> Share:
     """Return the share of the judged decisions that were right, on one side or on both.
 
-    On HANDED it is 1 less the share of needless hand-offs, on LEFT 1 less that of missed escalations.
+    On HANDED it is 1 less the share of needless hand-offs, on LEFT 1 less that of missed messages.
     """
     return share(right(verdicts)[judged(verdicts, side)], confidence)
 
@@ -49,11 +49,11 @@ def measure_agreement(verdicts: Verdicts, confidence: float) -> dict[str, Any]:
         ``agreement`` (of all judged decisions), ``needless`` (of those handed over) and ``missed`` (of
         those left to the bot), each a share with its interval.
     """
-    should = verdicts.should == 1
+    needed = verdicts.needed == 1
     return {
         "agreement": agreement(verdicts, None, confidence).to_dict(),
-        "needless": share(~should[judged(verdicts, HANDED)], confidence).to_dict(),
-        "missed": share(should[judged(verdicts, LEFT)], confidence).to_dict(),
+        "needless": share(~needed[judged(verdicts, HANDED)], confidence).to_dict(),
+        "missed": share(needed[judged(verdicts, LEFT)], confidence).to_dict(),
     }
 
 
@@ -66,6 +66,6 @@ def by_action(verdicts: Verdicts, confidence: float) -> dict[str, Any]:
         result[action] = {
             "decisions": len(own.messages),
             "judged": int(known.sum()),
-            "should_escalate": share(own.should[known] == 1, confidence).to_dict(),
+            "needed_a_person": share(own.needed[known] == 1, confidence).to_dict(),
         }
     return result

@@ -1,4 +1,4 @@
-"""Whether messages should have been escalated as often as the model's probabilities say."""
+"""Whether messages needed a person as often as the model's probabilities say."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ Array = npt.NDArray[Any]
 
 def calibrated_part(verdicts: Verdicts) -> Verdicts:
     """Return the judged decisions on messages that the model could judge too."""
-    return verdicts.part(~np.isnan(verdicts.should) & ~np.isnan(verdicts.expected))
+    return verdicts.part(~np.isnan(verdicts.needed) & ~np.isnan(verdicts.expected))
 
 
 def measure_calibration(verdicts: Verdicts, confidence: float) -> dict[str, Any] | None:
-    """Return how often messages should have been escalated, None where there is no judged decision.
+    """Return how often messages needed a person, None where there is no judged decision.
 
     Returns:
-        ``count``; ``expected``, the mean probability that a message should have been escalated;
-        ``observed``, the share that should; as JSON-ready data.
+        ``count``; ``expected``, the mean probability that a message needed a person;
+        ``observed``, the share that did; as JSON-ready data.
     """
     own = calibrated_part(verdicts)
     if not len(own.messages):
         return None
     return {
-        "count": len(own.should),
+        "count": len(own.needed),
         "expected": float(own.expected.mean()),
-        "observed": share(own.should == 1, confidence).to_dict(),
+        "observed": share(own.needed == 1, confidence).to_dict(),
     }
 
 
@@ -48,9 +48,9 @@ def measure_errors(verdicts: Verdicts, confidence: float, seed: int = SEED) -> d
     own = calibrated_part(verdicts)
     if not len(own.messages):
         return None
-    expected, should = own.expected, own.should
+    expected, needed = own.expected, own.needed
     resampling = Resampling(own.messages, seed)
-    found = _columns(expected, should)
+    found = _columns(expected, needed)
     return {
         "brier": _estimate(resampling, _brier, found),
         "error": _estimate(resampling, _error, found),
@@ -58,11 +58,11 @@ def measure_errors(verdicts: Verdicts, confidence: float, seed: int = SEED) -> d
     }
 
 
-def _columns(expected: Array, should: Array) -> Array:
+def _columns(expected: Array, needed: Array) -> Array:
     """Return what the measures sum up: ones, squared errors, and the error in the column of its bin."""
-    in_bins = np.zeros((len(should), CALIBRATION_BINS))
-    in_bins[np.arange(len(should)), bins_of(expected)] = expected - should
-    return np.column_stack([np.ones(len(should)), (expected - should) ** 2, in_bins])
+    in_bins = np.zeros((len(needed), CALIBRATION_BINS))
+    in_bins[np.arange(len(needed)), bins_of(expected)] = expected - needed
+    return np.column_stack([np.ones(len(needed)), (expected - needed) ** 2, in_bins])
 
 
 def _brier(sums: Array) -> Array:

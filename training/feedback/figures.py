@@ -45,7 +45,7 @@ def draw(numbers: Mapping[str, Any], parts: Mapping[str, Verdicts]) -> dict[str,
 
 
 def agreement_over_time(numbers: Mapping[str, Any]) -> Figure:
-    """Draw missed escalations and needless hand-offs by period, a panel for each language."""
+    """Draw missed messages and needless hand-offs by period, a panel for each language."""
     title = "Decisions that agents call wrong (95 % intervals)"
     figure, panels = new_panels(title, _languages(numbers, "agreement"))
     for language, axes in panels.items():
@@ -60,8 +60,8 @@ def agreement_over_time(numbers: Mapping[str, Any]) -> Figure:
 
 
 def calibration_over_time(numbers: Mapping[str, Any]) -> Figure:
-    """Draw the expected and the observed share that should have been escalated, by period."""
-    title = "Should have been escalated: observed (95 % intervals) and expected"
+    """Draw the expected and the observed share that needed a person, by period."""
+    title = "Needed a person: observed (95 % intervals) and expected"
     figure, panels = new_panels(title, _languages(numbers, "calibration"))
     for language, axes in panels.items():
         rows = [(start, own["calibration"]) for start, own in _rows(numbers, language) if own["calibration"]]
@@ -74,20 +74,20 @@ def calibration_over_time(numbers: Mapping[str, Any]) -> Figure:
 
 
 def reliability(parts: Mapping[str, Verdicts]) -> Figure:
-    """Draw how often messages should have been escalated against how likely the model called it."""
+    """Draw how often messages needed a person against how likely the model called it."""
     figure, axes = new_figure("Reliability on judged decisions (95 % intervals)")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfect")
     for (name, part), style in zip(parts.items(), (_FIRST, _SECOND), strict=False):
         own = calibrated_part(part)
-        expected, should = own.expected, own.should
+        expected, needed = own.expected, own.needed
         bins = [rows for rows in calibration_bins(expected) if len(rows) >= _FEWEST]
-        observed = [share(should[rows] == 1, 0.95).to_dict() for rows in bins]
+        observed = [share(needed[rows] == 1, 0.95).to_dict() for rows in bins]
         points = [(expected[rows].mean(), each) for rows, each in zip(bins, observed, strict=True)]
-        _errors(axes, points, f"{name} ({len(should):,} verdicts)", style)
+        _errors(axes, points, f"{name} ({len(needed):,} verdicts)", style)
     percent_axes(
         axes,
-        "probability that it should be escalated, by the model",
-        f"share that should, by agents (bins of {_FEWEST} or more)",
+        "probability that it needs a person, by the model",
+        f"share that needed a person, by agents (bins of {_FEWEST} or more)",
     )
     legend_below(figure, axes)
     return figure

@@ -76,7 +76,7 @@ def remarks(numbers: Mapping[str, Any]) -> Iterator[str]:
         )
     elif not judged["continue"]:
         yield (
-            "The file holds no message that was left to the bot: how many of those should have been escalated"
+            "The file holds no message that was left to the bot: how many of those needed a person"
             " cannot be known from it."
         )
     if len(numbers["models"]) > 1:
@@ -138,7 +138,7 @@ def _sections(numbers: Mapping[str, Any], figures: Sequence[str]) -> Iterator[st
     heads, rows = agreement_rows(numbers)
     yield markdown_table(rows, heads)
     yield (
-        "*Missed* should have been escalated, of those left to the bot; *needless* should not have been, of"
+        "*Missed* needed a person, of those left to the bot; *needless* needed none, of"
         " those offered a person or escalated. In brackets Wilson's 95 % interval and the number of verdicts."
     )
     if numbers["periods"]:
@@ -151,18 +151,18 @@ def _sections(numbers: Mapping[str, Any], figures: Sequence[str]) -> Iterator[st
     yield markdown_table(rows, heads)
     yield (
         "Verdicts often exist for messages that reached a person only. Then needless hand-offs are known and"
-        " missed escalations are not; a random sample of what was left to the bot, judged by agents, is the"
+        " missed messages are not; a random sample of what was left to the bot, judged by agents, is the"
         " only remedy. A sample agents pick themselves, such as complaints, overstates misses."
     )
     yield "## Calibration"
     heads, rows = calibration_rows(numbers)
     yield markdown_table(rows, heads)
     yield (
-        "*Expected*: the mean probability that a message should have been escalated, that is for at least one"
+        "*Expected*: the mean probability that a message needed a person, that is for at least one"
         " of the three reasons, as if they came independently of each other. *By chance*: the calibration"
         " error that right probabilities would show on so few verdicts, on average and at most in 95 of 100"
         " cases. The error cannot be negative, so its interval leans upwards. Agents may mean something else"
-        " by *should have been escalated* than the labels the model learned: that shows here too, and"
+        " by *needed a person* than the labels the model learned: that shows here too, and"
         " retraining on verdicts mends it."
     )
     yield from _pictures(figures, "calibration", "reliability")

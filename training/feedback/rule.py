@@ -26,7 +26,7 @@ class Rule:
     """When retraining is due.
 
     It is due where agents agree less with recent decisions than with earlier ones, or where the share
-    of recent messages that should have been escalated is not what the probabilities say; in each case
+    of recent messages that needed a person is not what the probabilities say; in each case
     both clearly (beyond what chance gives) and by much.
 
     Attributes:
@@ -145,7 +145,7 @@ def _calibration(
     recent: Verdicts, earlier: Verdicts | None, language: str, rule: Rule, confidence: float
 ) -> Finding:
     own = calibrated_part(_of(recent, language))
-    error = calibration_error(own.expected, own.should)
+    error = calibration_error(own.expected, own.needed)
     chance = chance_error(own.expected, 1 - confidence)
     clear, much = error > chance.most, error - chance.mean >= rule.error
     verdict = (
@@ -156,10 +156,10 @@ def _calibration(
         when = "recent "
         before = calibrated_part(_of(earlier, language))
         if len(before.messages) >= rule.fewest_calibrated:
-            past = f", before {calibration_error(before.expected, before.should):.3f}"
+            past = f", before {calibration_error(before.expected, before.needed):.3f}"
     reason = (
-        f"{_NAMES[language]}, calibration: {own.should.mean():.1%} of {len(own.should):,} {when}messages"
-        f" should have been escalated, {own.expected.mean():.1%} were expected; calibration error"
+        f"{_NAMES[language]}, calibration: {own.needed.mean():.1%} of {len(own.needed):,} {when}messages"
+        f" needed a person, {own.expected.mean():.1%} were expected; calibration error"
         f" {error:.3f}{past}, by chance {chance.mean:.3f} and seldom above {chance.most:.3f}: {verdict}"
     )
     return Finding(language, CALIBRATION, bool(clear and much), reason)
@@ -194,7 +194,7 @@ def _untold(
             yield f"{_NAMES[language]}: too few verdicts on {', '.join(missing)}."
     if not judged(recent, LEFT).any():
         yield (
-            "Missed escalations: no decision to leave a message to the bot was judged, so nothing can be"
+            "Missed messages: no decision to leave a message to the bot was judged, so nothing can be"
             " known about them. Have agents judge a random sample of those too."
         )
 

@@ -42,10 +42,10 @@ def agreement_rows(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str
 def action_rows(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return the heads and rows of what agents say, by the action taken."""
     rows = [
-        [action, f"{own['decisions']:,}", f"{own['judged']:,}", _share(own["should_escalate"])]
+        [action, f"{own['decisions']:,}", f"{own['judged']:,}", _share(own["needed_a_person"])]
         for action, own in numbers["actions"].items()
     ]
-    return ["action", "decisions", "judged", "should have been escalated"], rows
+    return ["action", "decisions", "judged", "needed a person"], rows
 
 
 def calibration_rows(numbers: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

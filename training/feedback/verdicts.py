@@ -32,14 +32,14 @@ class DecisionColumns:
 
     Attributes:
         action: What was done: continue, offer or escalate.
-        verdict: Whether the message should have been escalated; a row without it is a decision nobody
-            has judged.
+        verdict: Whether the message needed a person, by an offer too; a row without it is a decision
+            nobody has judged.
         scores: Prefix of the columns that ``escalate score`` added; where complexity,
             negative_sentiment and human_requested are all there, nothing is scored again.
     """
 
     action: str = "action"
-    verdict: str = "should_escalate"
+    verdict: str = "needed_a_person"
     scores: str = ""
 
 
@@ -51,7 +51,7 @@ class Verdicts:
         messages: The messages, without labels.
         times: When each came, or None for all of them.
         actions: What was done: "continue", "offer" or "escalate".
-        should: 1 where the message should have been escalated, 0 where not, NaN where nobody judged.
+        needed: 1 where the message needed a person, 0 where not, NaN where nobody judged.
         probabilities: What the model said then, or says now; NaN where it could not judge. Shape
             (messages, 3).
         models: Which model's answers the file holds, where it says so.
@@ -62,7 +62,7 @@ class Verdicts:
     messages: Sequence[Message]
     times: Sequence[datetime] | None
     actions: Array
-    should: Array
+    needed: Array
     probabilities: Array
     models: tuple[str, ...]
     rescored: str | None
@@ -81,7 +81,7 @@ class Verdicts:
 
     @property
     def expected(self) -> Array:
-        """The probability that each message should have been escalated, as the three outputs say it.
+        """The probability that each message needed a person, as the three outputs say it.
 
         That at least one of three reasons holds, where each adds to the others on its own: 1 - (1 - a)
         (1 - b)(1 - c). Source: J. Pearl, "Probabilistic reasoning in intelligent systems", 1988,
@@ -102,7 +102,7 @@ class Verdicts:
             messages=[self.messages[place] for place in places],
             times=None if self.times is None else [self.times[place] for place in places],
             actions=self.actions[places],
-            should=self.should[places],
+            needed=self.needed[places],
             probabilities=self.probabilities[places],
         )
 
@@ -149,7 +149,7 @@ def read_verdicts(
         messages=tickets.messages,
         times=_times(tickets.times, rows, str(source)),
         actions=_actions(cells[decisions.action], rows, str(source), decisions.action),
-        should=_should(cells[decisions.verdict], rows, str(source), decisions.verdict),
+        needed=_needed(cells[decisions.verdict], rows, str(source), decisions.verdict),
         probabilities=np.full((len(rows), len(OUTPUTS)), np.nan),
         models=tuple(sorted({str(value) for value in cells.get(model_name, ()) if not is_nothing(value)})),
         rescored=None,
@@ -200,16 +200,16 @@ def _actions(values: Sequence[Any], rows: Sequence[int], source: str, column: st
     return np.array(actions, dtype=object)
 
 
-def _should(values: Sequence[Any], rows: Sequence[int], source: str, column: str) -> Array:
-    should = []
+def _needed(values: Sequence[Any], rows: Sequence[int], source: str, column: str) -> Array:
+    needed = []
     for row, value in zip(rows, values, strict=True):
         try:
             label = parse_label(value, None)
         except ValueError:
             reason = "it must be yes or no, 1 or 0, true or false, or empty"
             raise wrong_cell(source, row, column, value, reason) from None
-        should.append(np.nan if label is None else label)
-    return np.array(should, dtype=np.float64)
+        needed.append(np.nan if label is None else label)
+    return np.array(needed, dtype=np.float64)
 
 
 def _scores(values: Sequence[Any], rows: Sequence[int], source: str, column: str) -> Array:

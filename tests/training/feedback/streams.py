@@ -55,7 +55,7 @@ def decisions(count: int, change: Change | None = None, seed: int = 1) -> list[d
             "id": f"d-{i}",
             "text": small_talk(_TEXTS[language], random),
             "action": POLICY.decide(probabilities, language).action,
-            "should_escalate": "yes" if random.random() < expected else "no",
+            "needed_a_person": "yes" if random.random() < expected else "no",
             "time": (START + timedelta(days=DAYS * i / count)).isoformat(),
             "language": language,
             **probabilities,
@@ -74,7 +74,7 @@ def small_talk(text: str, random: np.random.Generator) -> str:
 
 def turn(row: dict[str, Any]) -> None:
     """Turn a verdict round."""
-    row["should_escalate"] = "no" if row["should_escalate"] == "yes" else "yes"
+    row["needed_a_person"] = "no" if row["needed_a_person"] == "yes" else "yes"
 
 
 def verdicts_of(rows: Sequence[dict[str, Any]]) -> Verdicts:
@@ -84,7 +84,7 @@ def verdicts_of(rows: Sequence[dict[str, Any]]) -> Verdicts:
         messages=[Message(row["id"], row["text"], row["language"]) for row in rows],
         times=[datetime.fromisoformat(row["time"]) for row in rows],
         actions=np.array([row["action"] for row in rows], dtype=object),
-        should=np.array([said[row["should_escalate"]] for row in rows]),
+        needed=np.array([said[row["needed_a_person"]] for row in rows]),
         probabilities=np.array([[row[output] for output in OUTPUTS] for row in rows]),
         models=("0.1.0",),
         rescored=None,

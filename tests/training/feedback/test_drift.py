@@ -129,7 +129,7 @@ def test_a_drop_in_one_language_is_due_and_names_it(report: Reporter) -> None:
 
 def test_probabilities_that_are_wrong_throughout_are_due_for_calibration_only(judge: Judge) -> None:
     def wrong(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
-        if row["should_escalate"] == "yes" and random.random() < 0.4:
+        if row["needed_a_person"] == "yes" and random.random() < 0.4:
             turn(row)
 
     found = due(judge(decisions(1600, wrong)).to_dict())
@@ -150,7 +150,7 @@ def test_few_verdicts_are_too_few_to_tell_and_several_models_are_pointed_out(rep
 def test_verdicts_on_escalated_messages_only_leave_misses_unknown(judge: Judge) -> None:
     def escalated_only(row: dict[str, Any], place: float, random: np.random.Generator) -> None:
         if row["action"] == "continue":
-            row["should_escalate"] = ""
+            row["needed_a_person"] = ""
 
     rows = decisions(1600, escalated_only)
     conclusion = judge(rows)
@@ -170,9 +170,9 @@ def test_judging_fewer_of_one_action_is_no_drop(judge: Judge) -> None:
         handed = random.random() < 0.5
         row.update(dict.fromkeys(OUTPUTS, 0.0), complexity=0.6 if handed else 0.05)
         row["action"] = "offer" if handed else "continue"
-        row["should_escalate"] = "yes" if random.random() < row["complexity"] else "no"
+        row["needed_a_person"] = "yes" if random.random() < row["complexity"] else "no"
         if place > 0.75 and not handed and random.random() < 0.7:
-            row["should_escalate"] = ""
+            row["needed_a_person"] = ""
 
     rows = decisions(1600, fewer)
     parts = judge.parts(rows, Rule())
@@ -221,7 +221,7 @@ def test_the_earlier_calibration_error_is_named_where_it_is_known(judge: Judge) 
     whole = conclude(parts[RECENT], parts[EARLIER], Rule())
     (reason,) = [f.reason for f in whole.findings if (f.language, f.kind) == ("all", "calibration")]
     earlier = calibrated_part(parts[EARLIER])
-    before = calibration_error(earlier.expected, earlier.should)
+    before = calibration_error(earlier.expected, earlier.needed)
     assert f", before {before:.3f}, by chance" in reason
     few = conclude(parts[RECENT], parts[EARLIER].part(np.arange(99)), Rule())
     assert not any("before" in f.reason for f in few.findings if f.kind == "calibration")

@@ -21,13 +21,13 @@ RANDOM = np.random.default_rng(4)
 TIMES = st.lists(st.datetimes(datetime(1999, 1, 1), datetime(2035, 1, 1)), min_size=1, max_size=40)
 
 
-def make_verdicts(expected: npt.NDArray[Any], should: npt.NDArray[Any]) -> Verdicts:
+def make_verdicts(expected: npt.NDArray[Any], needed: npt.NDArray[Any]) -> Verdicts:
     probabilities = np.stack([expected, *np.zeros((2, len(expected)))], axis=1)
     return Verdicts(
         messages=[make_message(i, group=None) for i in range(len(expected))],
         times=None,
         actions=np.full(len(expected), "offer", dtype=object),
-        should=should.astype(float),
+        needed=needed.astype(float),
         probabilities=probabilities,
         models=(),
         rescored=None,
@@ -73,15 +73,15 @@ def test_half_a_year_is_shown_in_weeks() -> None:
 
 def test_calibration_equals_that_of_the_evaluation() -> None:
     expected = RANDOM.random(300)
-    should = RANDOM.random(300) < expected**2
-    verdicts = make_verdicts(expected, should)
+    needed = RANDOM.random(300) < expected**2
+    verdicts = make_verdicts(expected, needed)
     measured, shares = measure_errors(verdicts, 0.95), measure_calibration(verdicts, 0.95)
     assert measured is not None
     assert shares is not None
     assert shares["expected"] == pytest.approx(expected.mean())
-    assert shares["observed"]["value"] == should.mean()
-    assert measured["error"]["value"] == pytest.approx(calibration_error(expected, should.astype(float)))
-    assert measured["brier"]["value"] == pytest.approx(((expected - should) ** 2).mean())
+    assert shares["observed"]["value"] == needed.mean()
+    assert measured["error"]["value"] == pytest.approx(calibration_error(expected, needed.astype(float)))
+    assert measured["brier"]["value"] == pytest.approx(((expected - needed) ** 2).mean())
     assert measured["brier"]["low"] < measured["brier"]["value"] < measured["brier"]["high"]
 
 

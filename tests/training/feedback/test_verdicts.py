@@ -21,14 +21,14 @@ Edit = Callable[[list[dict[str, Any]]], None]
 
 def test_scores_of_the_file_are_taken(tmp_path: Path) -> None:
     rows = decisions(12)
-    rows[3]["should_escalate"] = ""
+    rows[3]["needed_a_person"] = ""
     rows[4]["complexity"] = ""
     path = write(tmp_path / "v.csv", rows)
     verdicts = read_verdicts(path, Columns(), DecisionColumns(), None)
     assert verdicts.rescored is None
     assert verdicts.models == ("0.1.0",)
     np.testing.assert_allclose(verdicts.probabilities[0], [rows[0][output] for output in OUTPUTS])
-    assert np.isnan(verdicts.should).tolist() == [i == 3 for i in range(12)]
+    assert np.isnan(verdicts.needed).tolist() == [i == 3 for i in range(12)]
     assert np.isnan(verdicts.expected).tolist() == [i == 4 for i in range(12)]
     assert verdicts.handed.tolist() == [row["action"] != "continue" for row in rows]
 
@@ -39,7 +39,7 @@ def test_other_columns_and_words(tmp_path: Path) -> None:
         {
             "body": row["text"],
             "done": str(row["action"]).upper(),
-            "agent": {"yes": "כן", "no": "לא"}[row["should_escalate"]],
+            "agent": {"yes": "כן", "no": "לא"}[row["needed_a_person"]],
             "lang": row["language"],
             **{f"bot_{output}": row[output] for output in OUTPUTS},
         }
@@ -49,13 +49,13 @@ def test_other_columns_and_words(tmp_path: Path) -> None:
     columns = Columns(text="body", language="lang")
     verdicts = read_verdicts(path, columns, DecisionColumns("done", "agent", "bot_"), None)
     assert verdicts.actions.tolist() == [row["action"] for row in rows]
-    assert verdicts.should.tolist() == [row["should_escalate"] == "yes" for row in rows]
+    assert verdicts.needed.tolist() == [row["needed_a_person"] == "yes" for row in rows]
     assert verdicts.times is None
     assert not np.isnan(verdicts.probabilities).any()
 
 
 def test_the_language_that_came_with_the_scores_counts(tmp_path: Path) -> None:
-    kept = ("text", "action", "should_escalate")
+    kept = ("text", "action", "needed_a_person")
     rows = [
         {**{name: row[name] for name in kept}, **{f"bot_{output}": row[output] for output in OUTPUTS}}
         for row in decisions(8)
@@ -67,7 +67,7 @@ def test_the_language_that_came_with_the_scores_counts(tmp_path: Path) -> None:
 
 
 def test_without_scores_the_model_is_asked(tmp_path: Path, tiny_bundle: Path) -> None:
-    kept = ("id", "text", "action", "should_escalate", "language")
+    kept = ("id", "text", "action", "needed_a_person", "language")
     rows = [{name: row[name] for name in kept} for row in decisions(6)]
     path = write(tmp_path / "v.csv", rows)
     verdicts = read_verdicts(path, Columns(), DecisionColumns(), tiny_bundle)
@@ -116,13 +116,13 @@ def _empty(name: str) -> Edit:
 
 BROKEN = [
     (_set("action", "closed"), r"row 7, column 'action' is 'closed': it must be continue, offer, escalate"),
-    (_set("should_escalate", "maybe"), r"row 7, column 'should_escalate' is 'maybe': it must be yes or no"),
+    (_set("needed_a_person", "maybe"), r"row 7, column 'needed_a_person' is 'maybe': it must be yes or no"),
     (_set("complexity", "1.5"), r"row 7, column 'complexity' is '1.5': it must be a probability"),
     (_set("human_requested", "high"), r"row 7, column 'human_requested' is 'high': it must be a probability"),
     (_set("time", ""), r"row 7 has no time"),
     (_set("id", "d-0"), r"row 7.*row 2 has it too"),
     (_drop("action"), r"no column 'action' for --action; the columns are: id, text"),
-    (_drop("should_escalate"), r"no column 'should_escalate' for --verdict"),
+    (_drop("needed_a_person"), r"no column 'needed_a_person' for --verdict"),
     (_drop("text"), r"no column 'text' for --text"),
 ]
 
@@ -138,7 +138,7 @@ def test_broken_files_are_one_sentence(edit: Edit, message: str, tmp_path: Path)
 
 def test_a_file_without_any_verdict_ends_the_command(tmp_path: Path, tiny_corpus: Path) -> None:
     rows = decisions(12)
-    _empty("should_escalate")(rows)
+    _empty("needed_a_person")(rows)
     path = write(tmp_path / "v.csv", rows)
     arguments = [str(path), "--corpus", str(tiny_corpus), "--report", str(tmp_path / "report")]
     result = CliRunner().invoke(app, ["feedback", *arguments])

@@ -163,9 +163,9 @@ def test_from_a_csv_to_scored_tickets(
     assert actions == [with_policy.predict(ticket.text).action for ticket in tickets]
     assert actions != [mine.predict(ticket.text).action for ticket in tickets]
     with Path("verdicts.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*rows[0], "should_escalate"])
+        writer = csv.DictWriter(file, [*rows[0], "needed_a_person"])
         writer.writeheader()
-        writer.writerows({**row, "should_escalate": "yes" if i % 2 else "no"} for i, row in enumerate(rows))
+        writer.writerows({**row, "needed_a_person": "yes" if i % 2 else "no"} for i, row in enumerate(rows))
     told = run("feedback", "verdicts.csv", "--text", "body", "--model", "models/mine")
     assert told.exit_code == 0, told.output
     # It is compared with the messages of its own run.
