@@ -118,6 +118,7 @@ def tiny_recipe(tiny_base: Path) -> object:
         exit_margin=0.3,
         shared_layers=1,
         interpolation=0.7,
+        released_share=0.0,
         consistency=1.0,
         window=32,
         overlap=8,

@@ -70,12 +70,14 @@ class Origin:
         data: What is known of the training data: hash, licence, counts, whose they are.
         start: Version and checksum of the model that training went on from; None where it began with
             the base encoder.
+        averaged_with: Version and checksum of the model whose weights are a part of the mean, if any.
     """
 
     commit: str
     recipe: Mapping[str, Any]
     data: Mapping[str, Any]
     start: Mapping[str, str] | None = None
+    averaged_with: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -255,6 +257,7 @@ def write_bundle(
         "export_commit": git_commit(),
         "recipe": dict(origin.recipe),
         **({"start": dict(origin.start)} if origin.start else {}),
+        **({"averaged_with": dict(origin.averaged_with)} if origin.averaged_with else {}),
         "software": {
             "escalate": __version__,
             "onnxruntime": onnxruntime.__version__,

@@ -78,7 +78,8 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
     metrics["parity"] = parity
     if isinstance(model, EarlyExit):
         metrics["student"] = compare_student(model, base, draft, splits["test"])
-    origin = Origin(record.commit, record.recipe.to_dict(), _describe(corpus, splits))
+    data = _describe(corpus, splits)
+    origin = Origin(record.commit, record.recipe.to_dict(), data, averaged_with=record.released)
     write_bundle(draft, folder, version, base, origin, metrics)
     return folder
 

@@ -150,7 +150,7 @@ def _made_of(manifest: Mapping[str, Any]) -> str:
     )
     whole = f"{counts}, {data['licence']}, SHA-256 `{data['sha256']}`"
     if "labels" not in data:
-        return f"""| network | {_network(recipe)} |
+        return f"""| network | {_network(recipe)}{_averaged_with(manifest)} |
 | data | {whole} |
 | seeds | {", ".join(map(str, recipe["seeds"]))} |"""
     start = manifest.get("start")
@@ -240,6 +240,15 @@ def _network(recipe: Mapping[str, Any]) -> str:
         return whole
     student, shared = len(recipe["student"]["layers"]), recipe["shared_layers"]
     return f"{whole}; a student of {student} layers on the lowest {shared} answers where it is sure"
+
+
+def _averaged_with(manifest: Mapping[str, Any]) -> str:
+    if not (other := manifest.get("averaged_with")):
+        return ""
+    share = manifest["recipe"]["released_share"]
+    return (
+        f"; {share:.0%} of the weights are those of model {other['version']}, which learned an earlier corpus"
+    )
 
 
 def _student(student: Mapping[str, Any] | None) -> str:

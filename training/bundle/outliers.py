@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from training.bundle.onnx_graph import outlier_count
-from training.network.early_exit import AnyNetwork, Network, members
+from training.network.channels import layers_of, reorder_hidden, reorder_intermediate
+from training.network.early_exit import AnyNetwork, Network
 
 
 def outliers_last(model: AnyNetwork, windows: Sequence[Sequence[int]]) -> AnyNetwork:
@@ -29,13 +29,13 @@ def outliers_last(model: AnyNetwork, windows: Sequence[Sequence[int]]) -> AnyNet
     """
     ordered = copy.deepcopy(model)
     ordered.cpu().eval()
-    layers = _layers(ordered)
+    layers = layers_of(ordered)
     hidden = [module for layer in layers for module in (layer.attention.self.query, layer.intermediate.dense)]
     intermediate = [layer.output.dense for layer in layers]
     largest = _largest_inputs(ordered, [*hidden, *intermediate], windows)
-    _reorder_hidden(ordered, _order(torch.stack([largest[module] for module in hidden]).amax(0)))
+    reorder_hidden(ordered, _order(torch.stack([largest[module] for module in hidden]).amax(0)))
     for layer in layers:
-        _reorder_intermediate(layer, _order(largest[layer.output.dense]))
+        reorder_intermediate(layer, _order(largest[layer.output.dense]))
     return ordered
 
 
@@ -66,38 +66,3 @@ def _largest_inputs(
     for handle in handles:
         handle.remove()
     return largest
-
-
-def _layers(model: Network) -> list[Any]:
-    """Return the layers of a network, those that its members share only once."""
-    return list(dict.fromkeys(layer for member in members(model) for layer in member.encoder.encoder.layer))
-
-
-def _reorder_hidden(model: Network, order: Tensor) -> None:
-    tables: Any = members(model)[0].encoder.embeddings
-    for table in (tables.word_embeddings, tables.position_embeddings, tables.token_type_embeddings):
-        _reorder(table, order, 1)
-    _reorder(tables.LayerNorm, order, 0)
-    for layer in _layers(model):
-        attention = layer.attention.self
-        for reader in (attention.query, attention.key, attention.value, layer.intermediate.dense):
-            _reorder(reader, order, 1)
-        for writer in (layer.attention.output.dense, layer.output.dense):
-            _reorder(writer, order, 0)
-        for norm in (layer.attention.output.LayerNorm, layer.output.LayerNorm):
-            _reorder(norm, order, 0)
-    for member in members(model):
-        for head in (member.outputs, member.language):
-            _reorder(head, order, 1)
-
-
-def _reorder_intermediate(layer: Any, order: Tensor) -> None:
-    _reorder(layer.intermediate.dense, order, 0)
-    _reorder(layer.output.dense, order, 1)
-
-
-def _reorder(module: Any, order: Tensor, dimension: int) -> None:
-    """Reorder what a module reads (dimension 1 of its weight) or writes (0, its bias too)."""
-    module.weight.data = module.weight.data.index_select(dimension, order)
-    if dimension == 0 and module.bias is not None:
-        module.bias.data = module.bias.data.index_select(0, order)

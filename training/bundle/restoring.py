@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
-from escalate.bundle import Bundle, load_bundle
+from escalate.bundle import Bundle, load_bundle, read_manifest
 from training.bundle.onnx_graph import STUDENT
 from training.errors import BaseEncoderError
 from training.fitting.examples import special_id
@@ -53,6 +53,16 @@ def read_network(bundle: Bundle | str | Path | None = None) -> tuple[Network, Ba
     base = found.manifest.get("base", {})
     name, source = str(base.get("name", found.version)), str(base.get("source", "unknown"))
     return model, BaseEncoder(name, source, members(model)[0].encoder, tokenizer)
+
+
+def identity(folder: Path) -> dict[str, str]:
+    """Return version and checksum of a bundle, by which the manifest of another names it.
+
+    Raises:
+        BundleError: It has no manifest, or one that was altered.
+    """
+    manifest = read_manifest(folder)
+    return {"version": manifest["version"], "checksum": manifest["checksum"]}
 
 
 class _Graph:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
+from escalate.bundle import released_bundle
 from escalate.policy import LANGUAGES
 from escalate.text import NORMALISER_VERSION
+from training.bundle.restoring import identity, read_network
 from training.corpus.checks import refuse_leaks
 from training.corpus.messages import Message, corpus_hash, read_split
 from training.errors import RecipeError, RunError
@@ -32,19 +34,23 @@ from training.network.base_encoder import (
     read_base_encoder,
     save_base_encoder,
 )
-from training.network.early_exit import EarlyExit, Network
+from training.network.channels import align
+from training.network.early_exit import EarlyExit, Network, members
 from training.network.model import EscalationModel, average, interpolate, keep_layers
 from training.network.weights import load_weights, save_weights
 from training.printing import say
 
 RECORD: Final = "run.json"
 _START: Final = "start"
+_RELEASED: Final = "released"
 
 _console = Console(stderr=True)
 
 
 def train(corpus: Path, recipe: Recipe, folder: Path) -> Network:
-    """Train teachers and a student that answers where it is sure; return the network to serve.
+    """Train teachers, and a student that answers where it is sure; return the network to serve.
+
+    Where the recipe says so, the released model is a part of the mean of the teachers.
 
     An interrupted run continues where it stopped when it is started again with the same folder.
 
@@ -54,6 +60,7 @@ def train(corpus: Path, recipe: Recipe, folder: Path) -> Network:
         folder: The run folder; checkpoints and the trained networks go there.
 
     Raises:
+        BaseEncoderError: The base encoder cannot be loaded, or the released model has another.
         CorpusError: The corpus cannot be read, or its splits share messages.
         RunError: The folder holds a run of another recipe or corpus.
     """
@@ -62,7 +69,10 @@ def train(corpus: Path, recipe: Recipe, folder: Path) -> Network:
     _claim(folder, recipe, corpus_hash(corpus))
     base = prepare_base(messages, recipe, folder / "base")
     _start(messages, recipe, base, folder)
-    teacher = _mean([_teacher(messages, recipe, folder, seed) for seed in recipe.seeds])
+    _released(recipe, folder)
+    for seed in recipe.seeds:
+        _teacher(messages, recipe, folder, seed)
+    teacher, _ = _read_mean(recipe, folder)
     if not recipe.exit_margin:
         return teacher
     return _joined(recipe, teacher, _student(messages, recipe, base, teacher, folder))
@@ -74,10 +84,10 @@ def read_served(recipe: Recipe, folder: Path) -> tuple[Network, BaseEncoder]:
     Raises:
         RunError: The run is not finished.
     """
+    teacher, base = _read_mean(recipe, folder)
     if not recipe.exit_margin:
-        return _read_teachers(recipe, folder)
+        return teacher, base
     student, _ = _read(recipe, folder, STUDENT, student_layers(recipe))
-    teacher, base = _read_teachers(recipe, folder)
     return _joined(recipe, teacher, student), base
 
 
@@ -111,15 +121,17 @@ def read_teacher(recipe: Recipe, folder: Path, seed: int) -> tuple[EscalationMod
     return tuned, base
 
 
-def _read_teachers(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+def _read_mean(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
+    """Read the mean of the teachers of a run, and of the released model where the recipe says so."""
     read = [read_teacher(recipe, folder, seed) for seed in recipe.seeds]
-    return _mean([model for model, _ in read]), read[0][1]
-
-
-def _mean(teachers: Sequence[EscalationModel]) -> EscalationModel:
-    mean = copy.deepcopy(teachers[0])
-    mean.load_state_dict(average(teachers))
-    return mean.eval()
+    mean, base = copy.deepcopy(read[0])
+    mean.load_state_dict(average([model for model, _ in read]))
+    if recipe.released_share:
+        released, _ = _read(recipe, folder, _RELEASED, recipe.teacher.layers)
+        # Export lowers the odds of other languages; in a released model they are lowered already.
+        released.language.bias.data = mean.language.bias.data
+        mean.load_state_dict(interpolate(mean, released, recipe.released_share))
+    return mean.eval(), base
 
 
 def _read(
@@ -143,12 +155,14 @@ class RunRecord:
         corpus: SHA-256 of its corpus.
         normaliser: Version of the text normaliser.
         commit: Commit of the checkout.
+        released: Version and checksum of the released model that its teachers are averaged with, if any.
     """
 
     recipe: Recipe
     corpus: str
     normaliser: int
     commit: str
+    released: Mapping[str, str] | None = None
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -193,7 +207,8 @@ def _claim(folder: Path, recipe: Recipe, corpus: str) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    record = RunRecord(recipe, corpus, NORMALISER_VERSION, git_commit())
+    released = identity(released_bundle()) if recipe.released_share else None
+    record = RunRecord(recipe, corpus, NORMALISER_VERSION, git_commit(), released)
     write_whole(folder / RECORD, json.dumps(asdict(record), indent=2) + "\n")
 
 
@@ -240,7 +255,18 @@ def _start(messages: Sequence[Message], recipe: Recipe, base: BaseEncoder, folde
     save_weights(model.cpu(), file)
 
 
-def _teacher(messages: Sequence[Message], recipe: Recipe, folder: Path, seed: int) -> EscalationModel:
+def _released(recipe: Recipe, folder: Path) -> None:
+    """Write the released model, with its channels in the order of the run's own networks."""
+    file = folder / f"{_RELEASED}.safetensors"
+    if not recipe.released_share or file.is_file():
+        return
+    start, base = read_start(recipe, folder)
+    network, released_base = read_network()
+    pieces = released_base.tokenizer.get_vocab()
+    save_weights(align(members(network)[0], pieces, start, base.tokenizer.get_vocab()), file)
+
+
+def _teacher(messages: Sequence[Message], recipe: Recipe, folder: Path, seed: int) -> None:
     name = f"teacher-{seed}"
     settings = recipe.teacher
     file = folder / f"{name}.safetensors"
@@ -253,7 +279,6 @@ def _teacher(messages: Sequence[Message], recipe: Recipe, folder: Path, seed: in
         weights = LossWeights(positive=positive, consistency=recipe.consistency)
         fine_tune(model, base.tokenizer, examples, settings, weights, folder / name, seed)
         save_weights(model.cpu(), file)
-    return read_teacher(recipe, folder, seed)[0]
 
 
 def _student(

@@ -53,7 +53,8 @@ class Recipe:
 
     Attributes:
         base: Hugging Face id or local folder of the base encoder.
-        seeds: One teacher is trained for each, all from one start; the mean of their weights is served.
+        seeds: One teacher is trained for each, all from one start; the mean of their weights is
+            served, drawn towards the released model by ``released_share``.
         latin_letters: Share of each teacher's Hebrew and Arabic variants that are in Latin letters, one for
             each seed: the mean of teachers that learned differently is better than that of like ones (M.
             Wortsman et al., "Model soups", 2022).
@@ -65,6 +66,10 @@ class Recipe:
         vocabulary_words: Commonest words of each language whose pieces are kept.
         interpolation: Share of the fine-tuned weights when the teacher is drawn back towards its
             start (1 keeps the fine-tuned weights as they are).
+        released_share: Share of the released model's weights in what is served; the mean of the teachers has
+            the rest (0 for none of it). A network that learned an earlier corpus and one that learned this
+            one are good at different messages, and their mean keeps both (G. Ilharco et al., "Patching
+            open-vocabulary models by interpolating weights", 2022).
         consistency: Weight of the difference between a teacher's answers to two views of a message.
         label_weight: Weight of the corpus' labels beside the teacher's in the student's loss (0..1).
         embedding_weight: Weight of the distance between the student's and the teacher's embedding.
@@ -91,6 +96,7 @@ class Recipe:
     shared_layers: int
     vocabulary_words: int
     interpolation: float
+    released_share: float
     consistency: float
     label_weight: float
     embedding_weight: float
@@ -148,7 +154,8 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
         "other_share must be above 0 and below 1": not 0 < recipe.other_share < 1,
     }
-    for name in ("own_letters", "interpolation", "label_weight", "offer_recall", "escalate_precision"):
+    shares = ("own_letters", "interpolation", "released_share", "label_weight")
+    for name in (*shares, "offer_recall", "escalate_precision"):
         wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
     if recipe.exit_margin > 0:
         layers = len(recipe.teacher.layers)

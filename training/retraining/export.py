@@ -12,12 +12,13 @@ from typing import Any, Final
 from rich.console import Console
 
 from escalate import Classifier
-from escalate.bundle import load_bundle, read_manifest
+from escalate.bundle import load_bundle
 from escalate.policy import OUTPUTS
 from training.bundle.bundling import Draft, Origin, draft_bundle, write_bundle
 from training.bundle.export import CORPUS_LICENCE, USER_LICENCE, moved_decisions, require_same_network
 from training.bundle.model_card import USER
 from training.bundle.parity import compare_forms, compare_student
+from training.bundle.restoring import identity
 from training.corpus.messages import Message, corpus_hash, is_project
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.baselines import MOST_LEARNED
@@ -71,7 +72,7 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
         commit=trained.record.commit,
         recipe=_recipe(plan, network, len(own["train"])),
         data=_describe(trained, plan, draft),
-        start=_identity(plan.start_bundle),
+        start=identity(plan.start_bundle) if plan.start_bundle else None,
     )
     write_bundle(draft, folder, version, base, origin, metrics)
     return folder
@@ -119,13 +120,6 @@ def _serving(plan: Plan) -> Recipe:
         return plan.recipe
     bundle = load_bundle(plan.start_bundle)
     return replace(plan.recipe, window=bundle.window, overlap=bundle.overlap)
-
-
-def _identity(bundle: Path | None) -> dict[str, str] | None:
-    if bundle is None:
-        return None
-    manifest = read_manifest(bundle)
-    return {"version": manifest["version"], "checksum": manifest["checksum"]}
 
 
 def _describe(trained: Trained, plan: Plan, draft: Draft) -> dict[str, Any]:

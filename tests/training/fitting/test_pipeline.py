@@ -21,6 +21,7 @@ from escalate.text import NORMALISER_VERSION, normalise
 from training.bundle.bundling import MODEL_CARD
 from training.bundle.calibrating import expect_other
 from training.bundle.export import export
+from training.bundle.restoring import identity, read_network
 from training.corpus.messages import (
     Message,
     corpus_hash,
@@ -35,6 +36,7 @@ from training.fitting.examples import Examples, pairs_of
 from training.fitting.fine_tuning import run
 from training.fitting.pipeline import read_served, read_teacher, train
 from training.fitting.recipe import Recipe
+from training.network.early_exit import members
 from training.network.model import Logits
 
 
@@ -132,6 +134,40 @@ def test_two_seeds_are_averaged_and_their_spread_is_on_the_card(
     assert heading not in (tiny_bundle / MODEL_CARD).read_text(encoding="utf-8")
     _, _, spread = card.partition(heading)
     assert f"({auc:.3f})" in next(line for line in spread.splitlines() if line.startswith("| Czech   | 2 "))
+
+
+def test_the_released_model_is_a_part_of_the_mean_where_the_recipe_says_so(
+    tiny_bundle: Path,
+    tiny_corpus: Path,
+    tiny_recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline, "released_bundle", lambda: tiny_bundle)
+    monkeypatch.setattr(pipeline, "read_network", lambda: read_network(tiny_bundle))
+    short = replace(tiny_recipe.teacher, copies=1)
+    recipe = replace(tiny_recipe, exit_margin=0.0, released_share=0.25, teacher=short)
+    run_folder = tmp_path / "run"
+    mean = train(tiny_corpus, recipe, run_folder).state_dict()
+    teacher = read_teacher(recipe, run_folder, 1)[0].state_dict()
+    released = load_file(run_folder / "released.safetensors")
+    assert not torch.allclose(teacher["outputs.weight"], released["outputs.weight"])
+    for name, tensor in mean.items():
+        other = teacher[name] if name == "language.bias" else released[name]
+        torch.testing.assert_close(tensor, 0.75 * teacher[name] + 0.25 * other)
+
+    # What the file holds answers as the bundle, whose channels are in another order.
+    alone = replace(recipe, released_share=1.0)
+    network, base = read_served(alone, run_folder)
+    texts = [message.text for message in read_split(tiny_corpus, "test")]
+    expected = run(members(read_network(tiny_bundle)[0])[0], base.tokenizer, texts, 32).outputs
+    torch.testing.assert_close(run(network, base.tokenizer, texts, 32).outputs, expected, rtol=0, atol=0.02)
+
+    bundle = export(run_folder, tiny_corpus, "mean", tmp_path / "bundle")
+    manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
+    assert manifest["averaged_with"] == identity(tiny_bundle)
+    assert "25% of the weights are those of model tiny" in (bundle / MODEL_CARD).read_text(encoding="utf-8")
+    assert "averaged_with" not in json.loads((tiny_bundle / MANIFEST).read_text(encoding="utf-8"))
 
 
 def test_every_stage_learns_from_the_train_split_alone(
