@@ -84,10 +84,10 @@ def read_served(recipe: Recipe, folder: Path) -> tuple[Network, BaseEncoder]:
     Raises:
         RunError: The run is not finished.
     """
-    teacher, base = _read_mean(recipe, folder)
     if not recipe.exit_margin:
-        return teacher, base
+        return _read_mean(recipe, folder)
     student, _ = _read(recipe, folder, STUDENT, student_layers(recipe))
+    teacher, base = _read_mean(recipe, folder)
     return _joined(recipe, teacher, student), base
 
 
