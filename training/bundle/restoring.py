@@ -55,7 +55,7 @@ def read_network(bundle: Bundle | str | Path | None = None) -> tuple[Network, Ba
     return model, BaseEncoder(name, source, members(model)[0].encoder, tokenizer)
 
 
-def identity(folder: Path) -> dict[str, str]:
+def bundle_identity(folder: Path) -> dict[str, str]:
     """Return version and checksum of a bundle, by which the manifest of another names it.
 
     Raises:

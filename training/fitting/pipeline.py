@@ -14,7 +14,7 @@ from rich.console import Console
 from escalate.bundle import released_bundle
 from escalate.policy import LANGUAGES
 from escalate.text import NORMALISER_VERSION
-from training.bundle.restoring import identity, read_network
+from training.bundle.restoring import bundle_identity, read_network
 from training.corpus.checks import refuse_leaks
 from training.corpus.messages import Message, corpus_hash, read_split
 from training.errors import RecipeError, RunError
@@ -62,14 +62,15 @@ def train(corpus: Path, recipe: Recipe, folder: Path) -> Network:
     Raises:
         BaseEncoderError: The base encoder cannot be loaded, or the released model has another.
         CorpusError: The corpus cannot be read, or its splits share messages.
-        RunError: The folder holds a run of another recipe or corpus.
+        RunError: The folder holds a run of another recipe or corpus, or was begun when another model was
+            released.
     """
     messages = read_split(corpus, "train")
     refuse_leaks(corpus)
     _claim(folder, recipe, corpus_hash(corpus))
     base = prepare_base(messages, recipe, folder / "base")
     _start(messages, recipe, base, folder)
-    _released(recipe, folder)
+    _write_released(recipe, folder)
     for seed in recipe.seeds:
         _teacher(messages, recipe, folder, seed)
     teacher, _ = _read_mean(recipe, folder)
@@ -207,7 +208,7 @@ def _claim(folder: Path, recipe: Recipe, corpus: str) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    released = identity(released_bundle()) if recipe.released_share else None
+    released = bundle_identity(released_bundle()) if recipe.released_share else None
     record = RunRecord(recipe, corpus, NORMALISER_VERSION, git_commit(), released)
     write_whole(folder / RECORD, json.dumps(asdict(record), indent=2) + "\n")
 
@@ -255,13 +256,20 @@ def _start(messages: Sequence[Message], recipe: Recipe, base: BaseEncoder, folde
     save_weights(model.cpu(), file)
 
 
-def _released(recipe: Recipe, folder: Path) -> None:
-    """Write the released model, with its channels in the order of the run's own networks."""
+def _write_released(recipe: Recipe, folder: Path) -> None:
+    """Write the weights of the released model, with its channels in the order of the run's own networks."""
     file = folder / f"{_RELEASED}.safetensors"
     if not recipe.released_share or file.is_file():
         return
+    bundle, begun_with = released_bundle(), read_record(folder).released
+    if begun_with != bundle_identity(bundle):
+        version = begun_with["version"] if begun_with else "none"
+        raise RunError(
+            f"{folder} was begun when model {version} was released, now another one is: go on in the "
+            "checkout that began it, or delete the folder"
+        )
     start, base = read_start(recipe, folder)
-    network, released_base = read_network()
+    network, released_base = read_network(bundle)
     pieces = released_base.tokenizer.get_vocab()
     save_weights(align(members(network)[0], pieces, start, base.tokenizer.get_vocab()), file)
 

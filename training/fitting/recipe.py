@@ -67,9 +67,10 @@ class Recipe:
         interpolation: Share of the fine-tuned weights when the teacher is drawn back towards its
             start (1 keeps the fine-tuned weights as they are).
         released_share: Share of the released model's weights in what is served; the mean of the teachers has
-            the rest (0 for none of it). A network that learned an earlier corpus and one that learned this
-            one are good at different messages, and their mean keeps both (G. Ilharco et al., "Patching
-            open-vocabulary models by interpolating weights", 2022).
+            the rest, and the whole of the biases of the language head (0 for none of it, as another base
+            needs). A network that learned an earlier corpus and one that learned this one are good at
+            different messages, and their mean keeps both (G. Ilharco et al., "Patching open-vocabulary
+            models by interpolating weights", 2022).
         consistency: Weight of the difference between a teacher's answers to two views of a message.
         label_weight: Weight of the corpus' labels beside the teacher's in the student's loss (0..1).
         embedding_weight: Weight of the distance between the student's and the teacher's embedding.

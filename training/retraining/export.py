@@ -18,7 +18,7 @@ from training.bundle.bundling import Draft, Origin, draft_bundle, write_bundle
 from training.bundle.export import CORPUS_LICENCE, USER_LICENCE, moved_decisions, require_same_network
 from training.bundle.model_card import USER
 from training.bundle.parity import compare_forms, compare_student
-from training.bundle.restoring import identity
+from training.bundle.restoring import bundle_identity
 from training.corpus.messages import Message, corpus_hash, is_project
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.baselines import MOST_LEARNED
@@ -72,7 +72,7 @@ def export_retrained(trained: Trained, plan: Plan, version: str, folder: Path) -
         commit=trained.record.commit,
         recipe=_recipe(plan, network, len(own["train"])),
         data=_describe(trained, plan, draft),
-        start=identity(plan.start_bundle) if plan.start_bundle else None,
+        start=bundle_identity(plan.start_bundle) if plan.start_bundle else None,
     )
     write_bundle(draft, folder, version, base, origin, metrics)
     return folder

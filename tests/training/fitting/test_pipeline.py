@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from escalate import Classifier
 from escalate.bundle import MANIFEST, Bundle, load_bundle
@@ -21,7 +21,7 @@ from escalate.text import NORMALISER_VERSION, normalise
 from training.bundle.bundling import MODEL_CARD
 from training.bundle.calibrating import expect_other
 from training.bundle.export import export
-from training.bundle.restoring import identity, read_network
+from training.bundle.restoring import bundle_identity, read_network
 from training.corpus.messages import (
     Message,
     corpus_hash,
@@ -144,7 +144,6 @@ def test_the_released_model_is_a_part_of_the_mean_where_the_recipe_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pipeline, "released_bundle", lambda: tiny_bundle)
-    monkeypatch.setattr(pipeline, "read_network", lambda: read_network(tiny_bundle))
     short = replace(tiny_recipe.teacher, copies=1)
     recipe = replace(tiny_recipe, exit_margin=0.0, released_share=0.25, teacher=short)
     run_folder = tmp_path / "run"
@@ -156,6 +155,12 @@ def test_the_released_model_is_a_part_of_the_mean_where_the_recipe_says_so(
         other = teacher[name] if name == "language.bias" else released[name]
         torch.testing.assert_close(tensor, 0.75 * teacher[name] + 0.25 * other)
 
+    (run_folder / "released.safetensors").unlink()
+    monkeypatch.undo()
+    with pytest.raises(RunError, match="was begun when model tiny was released"):
+        train(tiny_corpus, recipe, run_folder)
+    save_file(released, run_folder / "released.safetensors")
+
     # What the file holds answers as the bundle, whose channels are in another order.
     alone = replace(recipe, released_share=1.0)
     network, base = read_served(alone, run_folder)
@@ -165,7 +170,7 @@ def test_the_released_model_is_a_part_of_the_mean_where_the_recipe_says_so(
 
     bundle = export(run_folder, tiny_corpus, "mean", tmp_path / "bundle")
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
-    assert manifest["averaged_with"] == identity(tiny_bundle)
+    assert manifest["averaged_with"] == bundle_identity(tiny_bundle)
     assert "25% of the weights are those of model tiny" in (bundle / MODEL_CARD).read_text(encoding="utf-8")
     assert "averaged_with" not in json.loads((tiny_bundle / MANIFEST).read_text(encoding="utf-8"))
 

@@ -44,6 +44,7 @@ def test_the_recipe_is_read_as_it_was_written() -> None:
         ({"own_letters": 1.5}, "own_letters must be between 0 and 1"),
         ({"other_share": 1.0}, "other_share must be above 0 and below 1"),
         ({"interpolation": 1.5}, "interpolation must be between 0 and 1"),
+        ({"released_share": -0.5}, "released_share must be between 0 and 1"),
         ({"served": "student"}, "has the unknown setting served"),
         ({"exit_margin": "2"}, "exit_margin is '2'; it must be float"),
     ],

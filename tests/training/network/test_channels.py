@@ -65,6 +65,15 @@ def test_a_network_from_another_base_is_refused(teacher: EscalationModel, start:
         align(other, PIECES, start, PIECES)
 
 
+def test_a_network_with_other_intermediate_channels_is_refused(
+    teacher: EscalationModel, start: EscalationModel
+) -> None:
+    last = layers_of(teacher)[-1].output.dense
+    last.weight.data[:, 0] = last.weight.data[:, 1]
+    with pytest.raises(BaseEncoderError, match="the least similarity of a channel is"):
+        align(teacher, PIECES, start, PIECES)
+
+
 def test_a_network_of_another_shape_or_without_a_common_piece_is_refused(
     teacher: EscalationModel, start: EscalationModel, narrow: EscalationModel
 ) -> None:
