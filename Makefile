@@ -42,9 +42,10 @@ test-slow: $(VENV)/development ## train on a domain held out of the corpus (abou
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest --hypothesis-profile=explore tests/escalate/test_text.py tests/escalate/test_transliteration.py
 
-lint: $(VENV)/development ## check style
+lint: $(VENV)/development ## check style and which module imports which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: $(VENV)/development ## check types
 	$(BIN)/mypy

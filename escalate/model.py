@@ -10,6 +10,7 @@ import onnxruntime
 
 from escalate.calibration import Array
 from escalate.errors import BundleError
+from escalate.forking import NATIVE_CODE
 from escalate.language import read_language
 from escalate.processor import has_exact_products
 from escalate.tokens import Ids, WindowTokenizer
@@ -120,6 +121,10 @@ class Model:
         Args:
             text: A message as the normaliser of the bundle returns it.
         """
+        with NATIVE_CODE:
+            return self._read(text)
+
+    def _read(self, text: str) -> Reading:
         reading = self._read_as_written(text)
         if reading.truncated:
             return reading

@@ -1,7 +1,8 @@
-"""What the processor can do with 8-bit integers."""
+"""The processor: how many cores may be used, and what they can do with 8-bit integers."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,11 @@ CPU_INFO = Path("/proc/cpuinfo")
 """Where Linux lists the instructions of the processor."""
 
 _EXACT: Final = frozenset({"avx512_vnni", "avx_vnni"})
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def has_exact_products() -> bool:

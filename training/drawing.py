@@ -11,9 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from training.files import make_folder, whole_file
-
-ALL: Final = "all"
-"""Stands for all languages together."""
+from training.formatting import ALL
 
 # Colours that readers with any kind of colour vision can tell apart, and a line and a shape beside each.
 # Source: M. Okabe and K. Ito, "Color Universal Design", 2008.

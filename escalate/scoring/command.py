@@ -17,6 +17,7 @@ from rich.table import Table
 from escalate.classifier import Classifier
 from escalate.errors import MissingExtraError
 from escalate.policy import ACTIONS
+from escalate.processor import usable_cores
 from escalate.terminal import facts_table
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ def score(
     """Score a table of messages: CSV, JSON lines or Parquet, resumable, in flat memory.
 
     All columns stay. A row without an answer keeps its place; its status says why.
-    Exit codes: 0 written, 1 something is in the way, 2 wrong arguments, 130 interrupted.
+    Exit codes: 0 written, 1 something is in the way, 2 unknown arguments, 130 interrupted.
     """
     try:
         from escalate.scoring.csv_rows import CsvFormat
-        from escalate.scoring.plan import Options, estimate_seconds, make_plan, usable_cores
+        from escalate.scoring.plan import Options, estimate_seconds, make_plan
         from escalate.scoring.run import score_file
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"escalate score (module {error.name})", "batch") from error

@@ -1,4 +1,4 @@
-"""Rows of a CSV text, in which a broken row costs no other.
+"""Rows of a CSV text, in which a broken row costs no other, and back.
 
 The reader of pyarrow cannot do this: it stops at, or leaves out, what it cannot take apart, it
 guesses types from the first block, and one byte that does not fit the encoding ends the file.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -97,6 +97,31 @@ def read_rows(lines: Iterable[str], layout: CsvFormat, tabs: bool) -> Iterator[l
             continue
         width = width or len(row)
         yield row if len(row) == width else Malformed(source.record())
+
+
+def csv_lines(rows: Iterable[Sequence[str]], delimiter: str, line_end: str = "\n") -> Iterator[str]:
+    """Yield rows as lines of a CSV text, with quotes where they are needed.
+
+    Args:
+        rows: The cells of each row.
+        delimiter: Between the cells.
+        line_end: Of each line.
+    """
+    written = _Written()
+    # The writer quotes a cell only for what is in its line end, so it must believe in this one.
+    writer = csv.writer(written, delimiter=delimiter, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow(row)
+        yield written.line.removesuffix("\r\n") + line_end
+
+
+class _Written:
+    """Takes a line of a CSV writer."""
+
+    line = ""
+
+    def write(self, line: str) -> None:
+        self.line = line
 
 
 class _RecordTooLongError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ import tokenizers
 
 from escalate.classifier import Classifier
 from escalate.errors import ScoringError
-from escalate.processor import has_exact_products
+from escalate.processor import has_exact_products, usable_cores
 from escalate.scoring.answers import Answerer, answer_schema
 from escalate.scoring.blocks import Block
 from escalate.scoring.columns import choose_text_column, refuse_clashes, require_column
@@ -31,11 +30,6 @@ from escalate.scoring.text_sources import CsvSource, JsonSource
 from escalate.version import __version__
 
 _SAMPLE_ROWS: Final = 256
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from pathlib import Path
 from escalate.classifier import Classifier
 from escalate.errors import MissingExtraError, ScoringError
 from escalate.policy import Policy
+from escalate.processor import usable_cores
 from escalate.scoring.csv_rows import CsvFormat
 from escalate.scoring.journal import Journal, locked_folder
 from escalate.scoring.parts import OnProgress, join_parts, write_parts
-from escalate.scoring.plan import Options, Plan, make_plan, usable_cores
+from escalate.scoring.plan import Options, Plan, make_plan
 from escalate.scoring.tally import Tally
 
 
@@ -113,6 +114,10 @@ def score_file(
             raise MissingExtraError(f"a report (module {error.name})", "batch") from error
     if target.is_dir():
         raise ScoringError(f"{target} is a folder; name a file")
+    if not target.parent.is_dir():
+        raise ScoringError(f"cannot write {target}: No such file or directory; make the folder first")
+    if report is not None and Path(report).exists() and not Path(report).is_dir():
+        raise ScoringError(f"the report needs a folder, and {report} is a file; name another with --report")
     with locked_folder(target) as folder:
         journal = Journal(folder)
         _refuse_leftovers(target, journal, resume=resume, overwrite=overwrite)
@@ -131,8 +136,10 @@ def score_file(
                     write_parts(plan, journal, options, classifier, on_progress)
                 join_parts(plan, journal)
             summary = Summary(target, journal.tally, resumed, time.monotonic() - start)
-            if report is not None:
+        if report is not None:
+            with _naming_the_report(target, Path(report)):
                 write_report(summary, Path(report))
+        with _keeping(journal, plan):
             journal.remove()
     return summary
 
@@ -158,6 +165,18 @@ def _keeping(journal: Journal, plan: Plan) -> Iterator[None]:
             f"cannot write {error.filename or journal.folder}: {error.strerror or error}; "
             f"{journal.tally.rows:,} of {plan.rows:,} rows are done and kept in {journal.folder}, "
             "make room and run again with --resume"
+        ) from error
+
+
+@contextmanager
+def _naming_the_report(target: Path, report: Path) -> Iterator[None]:
+    """Say in one sentence that only the report is missing."""
+    try:
+        yield
+    except OSError as error:
+        raise ScoringError(
+            f"{target} is written, but not its report: cannot write {error.filename or report}: "
+            f"{error.strerror or error}; mend that, and run again with --resume, which writes only the report"
         ) from error
 
 

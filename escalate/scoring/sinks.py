@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from escalate.scoring.blocks import Block
+from escalate.scoring.csv_rows import csv_lines
 from escalate.scoring.files import TableFile
 from escalate.scoring.values import cell, json_text, with_schema
 
@@ -98,35 +98,18 @@ class CsvSink(_TextSink):
         """Take, besides what every sink takes, the delimiter and whether a byte order mark comes first."""
         super().__init__(file, columns, added, text_column)
         self._delimiter = delimiter
-        header = self._csv([[*columns.names, *added.names]])
+        header = "".join(csv_lines([[*columns.names, *added.names]], delimiter))
         self._header = header.encode("utf-8-sig" if marked else "utf-8")
 
     def _lines(self, records: Iterable[dict[str, Any]], added: Iterable[dict[str, Any]]) -> str:
-        return self._csv(
+        cells = (
             [
                 *(cell(record.get(name)) for name in self._columns.names),
                 *(";".join(value) if isinstance(value, list) else cell(value) for value in answer.values()),
             ]
             for record, answer in zip(records, added, strict=True)
         )
-
-    def _csv(self, rows: Iterable[list[str]]) -> str:
-        lines = _Lines()
-        csv.writer(lines, delimiter=self._delimiter, lineterminator="\r\n").writerows(rows)
-        return "".join(lines.written)
-
-
-class _Lines:
-    r"""Takes the lines of a CSV writer and ends them with ``\n``.
-
-    The writer itself must believe in ``\r\n``: it quotes a cell only for what is in its line end.
-    """
-
-    def __init__(self) -> None:
-        self.written: list[str] = []
-
-    def write(self, line: str) -> None:
-        self.written.append(line.removesuffix("\r\n") + "\n")
+        return "".join(csv_lines(cells, self._delimiter))
 
 
 class ParquetSink(Sink):

@@ -106,6 +106,8 @@ def refuse_duplicates(file: TableFile, names: Sequence[str]) -> None:
     Raises:
         ScoringError: There are such columns.
     """
+    if names.count("") > 1:
+        raise ScoringError(f"{file.path} has more than one column without a name; name them or take them out")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ScoringError(f"{file.path} has more than one column {', '.join(map(repr, twice))}; rename them")
 

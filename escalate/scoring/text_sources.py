@@ -6,6 +6,7 @@ import codecs
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NoReturn
@@ -31,6 +32,7 @@ _READ_BYTES: Final = 1 << 16
 _UNDECODABLE: Final = "escalate.surrogates"
 _MARKED: Final = "utf-8-sig"
 _DELIMITERS: Final = ",;\t|"
+_SEPARATOR: Final = re.compile(r"\s*sep=.?\s*", re.IGNORECASE)
 
 
 class CsvSource(Source):
@@ -52,6 +54,7 @@ class CsvSource(Source):
         for file in self.files:
             with reading(file), self._open(file) as rows:
                 own = _header(file, rows)
+            _refuse_separator_row(file, own)
             _refuse_other_delimiter(file, own, self._layout)
             refuse_duplicates(file, own)
             names = names or own
@@ -103,15 +106,20 @@ class JsonSource(Source):
         A key with values of different types becomes a column of strings, the others than strings as
         JSON text.
         """
-        rows = 0
+        rows = malformed = 0
         kinds: dict[str, pa.DataType] = {}
         for file in self.files:
             with reading(file):
                 for block in self.read_file(file):
                     rows += len(block)
+                    malformed += sum(isinstance(row, Malformed) for row in block.rows)
                     for name in block.names():
                         kind = kind_of(block.values(name))
                         kinds[name] = common_kind(kinds[name], kind) if name in kinds else kind
+        if rows and malformed == rows:
+            raise ScoringError(
+                f"no line of {self.files[0].path} is a JSON object; put one object into each line"
+            )
         fields = [
             pa.field(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()
         ]
@@ -168,6 +176,15 @@ def _header(file: TableFile, rows: Iterator[list[str] | Malformed]) -> list[str]
     if not isinstance(header, list):
         raise ScoringError(f"{file.path} does not begin with a line of column names; add one")
     return [readable(name) for name in header]
+
+
+def _refuse_separator_row(file: TableFile, header: list[str]) -> None:
+    """Stop at a first line that tells a spreadsheet the delimiter."""
+    if _SEPARATOR.fullmatch(header[0]):
+        raise ScoringError(
+            f"the first line of {file.path} begins with {header[0]!r}, which only a spreadsheet understands: "
+            "take that line out, so that the first one names the columns"
+        )
 
 
 def _refuse_other_delimiter(file: TableFile, header: list[str], layout: CsvFormat) -> None:

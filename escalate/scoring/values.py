@@ -102,7 +102,8 @@ def common_kind(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 def json_ready(column: pa.ChunkedArray) -> list[object]:
     """Return the values of an Arrow column as JSON knows them.
 
-    Times, dates and decimals become text, bytes become the text they spell, NaN and infinities null.
+    Times, dates, durations and decimals become text, bytes become the text they spell, NaN and
+    infinities null.
     """
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
@@ -111,6 +112,9 @@ def json_ready(column: pa.ChunkedArray) -> list[object]:
         return json_ready(column.cast(kind.value_type))
     if is_text(kind):
         return [_plain(value) for value in column.cast(pa.large_binary()).to_pylist()]
+    if pa.types.is_duration(kind):
+        # Cast to text they would be bare numbers; Python's own type has no nanoseconds.
+        return [_plain(value) for value in column.cast(pa.duration("us"), safe=False).to_pylist()]
     if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
         # The cast keeps nanoseconds, which Python's own types do not have.
         return list(column.cast(pa.string()).to_pylist())

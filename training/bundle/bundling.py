@@ -33,8 +33,6 @@ from escalate.transliteration import Transliteration
 from escalate.version import __version__
 from training.bundle.calibrating import fit_calibration, rows_to_fit
 from training.bundle.model_card import model_card
-from training.bundle.onnx_graph import build_onnx
-from training.bundle.outliers import outliers_last
 from training.bundle.reading import build_model, calibrated, output_logits_of, read_texts
 from training.corpus.labels import labels_of
 from training.corpus.messages import Message
@@ -46,6 +44,8 @@ from training.fitting.recipe import Recipe
 from training.git import git_commit
 from training.network.base_encoder import DEFAULT_BASE, DEFAULT_BASE_LICENCE, BaseEncoder
 from training.network.early_exit import Network
+from training.network.onnx_graph import build_onnx
+from training.network.outliers import outliers_last
 from training.policy.default_policy import choose_policy
 
 MODEL_CARD = "MODEL_CARD.md"

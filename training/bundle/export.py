@@ -108,7 +108,7 @@ def require_same_network(parity: Mapping[str, Mapping[str, float]]) -> None:
             raise ExportError(
                 f"{language}: the ONNX graph differs from torch by {values['torch_difference']:.1e} in a "
                 f"logit, the limit is {LARGEST_TORCH_DIFFERENCE:.0e}: the encoder has parts that "
-                "training/bundle/onnx_graph.py does not build"
+                "training/network/onnx_graph.py does not build"
             )
 
 

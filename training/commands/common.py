@@ -9,8 +9,9 @@ from typing import Annotated, Final, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
-from escalate.errors import EscalateError, MissingExtraError
+from escalate.errors import EscalateError
 from training.errors import TrainingError
+from training.network.packed_encoder import PACKAGE, PACKAGE_VERSION
 from training.printing import say
 from training.tickets.columns import Columns
 
@@ -46,9 +47,17 @@ def or_exit(action: Callable[[], Result]) -> Result:
     except KeyboardInterrupt:
         _fail(TrainingError("interrupted; nothing is half-written, run the same command again"))
     except ModuleNotFoundError as error:
-        _fail(MissingExtraError(f"training (module {error.name})", "train"))
+        _fail(TrainingError(f"training needs the package of the module {error.name}; {_remedy(error.name)}"))
     except (EscalateError, TrainingError) as error:
         _fail(error)
+
+
+def _remedy(module: str | None) -> str:
+    if module == PACKAGE:
+        return (
+            f"pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}, or make .venv/development in the checkout"
+        )
+    return "run make .venv/development in the checkout, or pip install -e '.[train]'"
 
 
 def refuse_columns_without(data: str | None, columns: Columns) -> None:

@@ -92,9 +92,9 @@ def _compare(
         raise typer.BadParameter(
             "the model would be compared with itself; name yours with --model, or another with --against"
         )
+    from training.release.own_messages import given_test_messages, saved_test_messages
     from training.retraining.comparing import compare_on_own
     from training.retraining.comparison_text import comparison_table, write_comparison
-    from training.retraining.own_messages import given_test_messages, saved_test_messages
 
     if data is None:
         test = saved_test_messages(bundle, run)

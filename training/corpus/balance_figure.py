@@ -16,7 +16,7 @@ from escalate.policy import LANGUAGES
 from training.corpus.messages import Message
 from training.corpus.statistics import LABEL_SHARES, LENGTH_OUTPUTS, balance, by_language, length_auc, words
 from training.corpus.targets import Targets
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
+from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES
 
 # Colours that readers with any kind of colour vision can tell apart.
 # Source: M. Okabe and K. Ito, "Color Universal Design", 2008.

@@ -27,8 +27,8 @@ from training.corpus.statistics import (
     sizes,
 )
 from training.errors import CorpusError
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number, percent
 from training.files import whole_file, write_whole
+from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number, percent
 
 README: Final = "README.md"
 FIGURE: Final = "balance.png"

@@ -15,6 +15,7 @@ from scipy.cluster.hierarchy import DisjointSet
 from escalate.policy import OUTPUTS
 from training.corpus.messages import SPLITS, Message, write_messages
 from training.errors import CorpusError
+from training.files import whole_folder
 
 SHARES: Final = (0.8, 0.1, 0.1)
 """Share of the messages in train, validation and test."""
@@ -96,9 +97,10 @@ def write_splits(messages: Sequence[Message], folder: Path, seed: int) -> None:
                 f"{' and '.join(empty)} empty, nothing was written; add messages of other groups, or leave "
                 "the language out"
             )
-    for language, parts in splits.items():
-        for name, part in parts.items():
-            write_messages(folder / name / f"{language}.jsonl", part)
+    with whole_folder(folder) as temporary:
+        for language, parts in splits.items():
+            for name, part in parts.items():
+                write_messages(temporary / name / f"{language}.jsonl", part)
 
 
 def _assign(sizes: npt.NDArray[Any], random: Random) -> npt.NDArray[Any]:

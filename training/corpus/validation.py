@@ -43,7 +43,7 @@ from training.corpus.statistics import (
     sizes,
 )
 from training.corpus.targets import Targets, check_balance, check_kappa, check_labels, check_sizes
-from training.evaluation.tables import OUTPUT_NAMES
+from training.formatting import OUTPUT_NAMES
 
 HELD_OUT: Final = CORPUS.parent.parent / "shared" / "real-dev"
 """Real messages that the model is measured with, on machines that have them."""

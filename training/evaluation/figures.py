@@ -15,7 +15,7 @@ from escalate.policy import LANGUAGES, OUTPUTS
 from training.drawing import GREY, STYLES, legend_below, line_of, new_figure, percent_axes
 from training.evaluation.answers import Answers
 from training.evaluation.calibration import calibration_bins, calibration_error
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
+from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES
 
 Array = npt.NDArray[Any]
 

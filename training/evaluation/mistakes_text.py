@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from training.evaluation.metrics import DECISION
 from training.evaluation.mistakes import BY_CHANCE, EXAMPLES, NEAR
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES, isolated, markdown_table, percent
+from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES, isolated, markdown_table, percent
 
 LONGEST_QUOTATION: Final = 120
 """Characters of a message that are shown; more are cut at a space, where there is one."""

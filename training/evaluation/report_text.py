@@ -10,16 +10,9 @@ from training.evaluation.invariance import CHANGES
 from training.evaluation.mistakes_text import mistakes_text
 from training.evaluation.resampling import MINIMUM_GROUPS
 from training.evaluation.slices import LANGUAGE, MINIMUM_MESSAGES, MINIMUM_PER_LABEL, WHOLE
-from training.evaluation.tables import (
-    LANGUAGE_NAMES,
-    OUTPUT_NAMES,
-    baselines_table,
-    markdown_table,
-    operation_table,
-    pairs_table,
-    percent,
-)
+from training.evaluation.tables import baselines_table, operation_table, pairs_table
 from training.fitting.augmentation import HARMLESS, INVISIBLE
+from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, percent
 
 _TOO_FEW: Final = "too few"
 _METRICS: Final = {"macro_f1": "Macro-F1", "accuracy": "Accuracy"}

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from escalate.bundle import LANGUAGE_CLASSES, load_bundle, released_bundle
 from escalate.version import __version__
 from training.corpus.messages import CORPUS, corpus_hash, read_split
-from training.drawing import ALL
 from training.errors import TicketsError
 from training.evaluation.resampling import CONFIDENCE, RESAMPLES, SEED
 from training.feedback.agreement import by_action, judged, measure_agreement
@@ -23,6 +22,7 @@ from training.feedback.periods import periods, recent, unit_of
 from training.feedback.rule import Rule, conclude
 from training.feedback.verdicts import Verdicts
 from training.files import without_nan
+from training.formatting import ALL
 from training.tickets.own_corpus import find_own_corpus
 
 Array = npt.NDArray[Any]

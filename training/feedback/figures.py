@@ -12,13 +12,13 @@ from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from training.drawing import ALL, GREY, legend_below, new_figure, new_panels, percent_axes, plain_axes
+from training.drawing import GREY, legend_below, new_figure, new_panels, percent_axes, plain_axes
 from training.evaluation.calibration import calibration_bins
-from training.evaluation.tables import LANGUAGE_NAMES
 from training.feedback.calibration import calibrated_part
 from training.feedback.periods import WEEK
 from training.feedback.shares import share
 from training.feedback.verdicts import Verdicts
+from training.formatting import ALL, LANGUAGE_NAMES
 
 Array = npt.NDArray[Any]
 

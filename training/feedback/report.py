@@ -8,8 +8,6 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from training.drawing import ALL
-from training.evaluation.tables import LANGUAGE_NAMES, markdown_table, number, percent
 from training.feedback.drift import Drift
 from training.feedback.inputs import FEWEST_TEXTS
 from training.feedback.tables import (
@@ -21,6 +19,7 @@ from training.feedback.tables import (
     language_period_rows,
     period_rows,
 )
+from training.formatting import ALL, LANGUAGE_NAMES, markdown_table, number, percent
 from training.printing import print_table, say
 from training.report_files import write_report_files
 

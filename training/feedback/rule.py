@@ -9,13 +9,12 @@ from typing import Any, Final, Literal
 import numpy.typing as npt
 
 from escalate.policy import LANGUAGES
-from training.drawing import ALL
 from training.evaluation.calibration import calibration_error, chance_error
-from training.evaluation.tables import LANGUAGE_NAMES
 from training.feedback.agreement import LEFT, SIDES, agreement, judged
 from training.feedback.calibration import calibrated_part
 from training.feedback.shares import difference
 from training.feedback.verdicts import Verdicts
+from training.formatting import ALL, LANGUAGE_NAMES
 
 Array = npt.NDArray[Any]
 Answer = Literal["due", "not due", "too few verdicts to tell"]

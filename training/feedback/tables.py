@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from escalate.policy import OUTPUTS
-from training.drawing import ALL
-from training.evaluation.tables import (
+from training.formatting import (
+    ALL,
     ALL_LANGUAGES,
     LANGUAGE_NAMES,
     OUTPUT_NAMES,

@@ -20,6 +20,7 @@ from escalate.text import normalise
 from training.corpus.labels import labels_of
 from training.corpus.messages import Message
 from training.fitting.augmentation import LATIN_LETTERS, OWN_LETTERS, augment
+from training.network.base_encoder import special_id
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -179,14 +180,6 @@ def token_ids(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> li
     begin, end = special_id(tokenizer, "<s>"), special_id(tokenizer, "</s>")
     encodings = tokenizer.encode_batch_fast([normalise(t) for t in texts], add_special_tokens=False)
     return [[begin, *encoding.ids[: max_tokens - 2], end] for encoding in encodings]
-
-
-def special_id(tokenizer: Tokenizer, piece: str) -> int:
-    """Return the id of a special piece, which every base encoder here has."""
-    index: int | None = tokenizer.token_to_id(piece)
-    if index is None:
-        raise ValueError(f"the tokenizer lacks {piece}")
-    return index
 
 
 def collate(items: Sequence[dict[str, Any]], pad: int) -> dict[str, Tensor]:

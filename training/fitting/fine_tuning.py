@@ -28,9 +28,10 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from escalate.policy import OUTPUTS
 from training.errors import RunError
-from training.fitting.examples import ExampleDataset, Examples, Targets, collate, special_id, token_ids
+from training.fitting.examples import ExampleDataset, Examples, Targets, collate, token_ids
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
+from training.network.base_encoder import special_id
 from training.network.early_exit import Network
 from training.network.model import EscalationModel, Logits
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +13,6 @@ from rich.console import Console
 from escalate.bundle import released_bundle
 from escalate.policy import LANGUAGES
 from escalate.text import NORMALISER_VERSION
-from training.bundle.restoring import bundle_identity, read_network
 from training.corpus.checks import refuse_leaks
 from training.corpus.messages import Message, corpus_hash, read_split
 from training.errors import RecipeError, RunError
@@ -37,6 +35,7 @@ from training.network.base_encoder import (
 from training.network.channels import align
 from training.network.early_exit import EarlyExit, Network, members
 from training.network.model import EscalationModel, average, interpolate, keep_layers
+from training.network.restoring import bundle_identity, read_network
 from training.network.weights import load_weights, save_weights
 from training.printing import say
 
@@ -125,7 +124,7 @@ def read_teacher(recipe: Recipe, folder: Path, seed: int) -> tuple[EscalationMod
 def _read_mean(recipe: Recipe, folder: Path) -> tuple[EscalationModel, BaseEncoder]:
     """Read the mean of the teachers of a run, and of the released model where the recipe says so."""
     read = [read_teacher(recipe, folder, seed) for seed in recipe.seeds]
-    mean, base = copy.deepcopy(read[0])
+    mean, base = read[0]
     mean.load_state_dict(average([model for model, _ in read]))
     if recipe.released_share:
         released, _ = _read(recipe, folder, _RELEASED, recipe.teacher.layers)

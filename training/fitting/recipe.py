@@ -163,13 +163,18 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
         outside = not set() < set(recipe.student.layers) <= set(range(layers))
         wrong[f"[student] layers must be some of the teacher's {layers}, counted from 0"] = outside
         wrong["shared_layers must leave the teacher a layer"] = not 0 < recipe.shared_layers < layers
+    for name, stage in (("teacher", recipe.teacher), ("student", recipe.student)):
+        for setting, least in (("copies", 1), ("batch_size", 1), ("max_tokens", 3)):
+            wrong[f"[{name}] {setting} must be {least} or more"] = getattr(stage, setting) < least
     for reason, holds in wrong.items():
         if holds:
             raise RecipeError(f"{where}: {reason}")
     return recipe
 
 
-def _build(cls: Any, data: dict[str, Any], where: str) -> Any:
+def _build(cls: Any, data: Any, where: str) -> Any:
+    if not isinstance(data, dict):
+        raise RecipeError(f"{where} is {data!r}; it must be a table of settings")
     expected = {field.name: str(field.type) for field in fields(cls)}
     if missing := sorted(set(expected) - set(data)):
         raise RecipeError(f"{where} lacks {', '.join(missing)}")

@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from escalate.text import normalise
 from training.errors import BaseEncoderError, PackedEncoderError
+from training.files import write_whole
 from training.network.packed_encoder import (
     PACKAGE,
     PACKAGE_VERSION,
@@ -178,6 +179,14 @@ def _is_control(piece: str) -> bool:
     return piece in _SPECIAL_PIECES or piece == "<mask>"
 
 
+def special_id(tokenizer: Tokenizer, piece: str) -> int:
+    """Return the id of a special piece, which every base encoder here has."""
+    index: int | None = tokenizer.token_to_id(piece)
+    if index is None:
+        raise ValueError(f"the tokenizer lacks {piece}")
+    return index
+
+
 def kept_pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> list[int]:
     """Return the ids to keep, ascending: special pieces, pieces without letters, pieces of ``texts``.
 
@@ -234,7 +243,7 @@ def save_base_encoder(base: BaseEncoder, folder: Path) -> None:
     base.model.save_pretrained(folder)
     base.tokenizer.save(str(folder / "tokenizer.json"))
     description = {"name": base.name, "source": base.source}
-    (folder / "base.json").write_text(json.dumps(description, indent=2), encoding="utf-8")
+    write_whole(folder / "base.json", json.dumps(description, indent=2))
 
 
 def read_base_encoder(folder: Path) -> BaseEncoder:

@@ -63,7 +63,7 @@ def align(
     """Return a copy of a network with the order of channels and the embeddings of another one.
 
     Only then can their weights be averaged: a bundle has its channels in an order of its own
-    (``training.bundle.outliers``). Token embeddings are not trained, so they show which hidden channel is
+    (``training.network.outliers``). Token embeddings are not trained, so they show which hidden channel is
     which; an intermediate channel is known by what it writes, which training turns little.
 
     Args:

@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from escalate.policy import LANGUAGES, OUTPUTS, Policy, Thresholds
 from training.corpus.labels import MINIMUM_PER_CLASS, enough_per_class
-from training.drawing import ALL
 from training.errors import AimError
 from training.evaluation.answers import Answers
-from training.evaluation.tables import LANGUAGE_NAMES
+from training.formatting import ALL, LANGUAGE_NAMES
 from training.policy.aims import Aim
 from training.policy.default_policy import precise
 from training.policy.needs import HIGHEST_HUMAN, HUMAN, Needs, languages_of, needs_of

@@ -13,9 +13,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from escalate.policy import LANGUAGES, OUTPUTS, Policy
 from escalate.prediction import Prediction
 from training.corpus.messages import Message
-from training.drawing import ALL
 from training.evaluation.answers import Answers
 from training.evaluation.resampling import MINIMUM_GROUPS, SEED, Measure, Resampling, group_of
+from training.formatting import ALL
 from training.policy.aims import Costs
 from training.policy.choosing import Wish, choose
 from training.policy.needs import languages_of, must_reach

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from escalate.policy import LANGUAGES
-from training.drawing import ALL, GREY, STYLES, legend_below, line_of, new_figure, percent_axes, plain_axes
-from training.evaluation.tables import LANGUAGE_NAMES
+from training.drawing import GREY, STYLES, legend_below, line_of, new_figure, percent_axes, plain_axes
+from training.formatting import ALL, LANGUAGE_NAMES
 from training.policy.aims import Capacity, Costs, Recall, mistakes
 from training.policy.choosing import Choice, Wish
 from training.policy.needs import Needs

@@ -9,8 +9,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from escalate.policy import OUTPUTS
-from training.drawing import ALL
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number, percent
+from training.formatting import ALL, LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number, percent
 from training.policy.choosing import FEWEST
 from training.policy.needs import HIGHEST_HUMAN
 from training.policy.tables import (

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from escalate.policy import LANGUAGES, OUTPUTS
-from training.drawing import ALL
-from training.evaluation.tables import ALL_LANGUAGES, LANGUAGE_NAMES, number, percent
+from training.formatting import ALL, ALL_LANGUAGES, LANGUAGE_NAMES, number, percent
 from training.policy.expectations import CHOSEN
 
 _THOUSAND: Final = 1000

@@ -10,8 +10,8 @@ from typing import Any, Final
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import OUTPUTS
 from training.evaluation.slices import LANGUAGE
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number
 from training.files import write_whole
+from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, number
 from training.release.comparison import Comparison
 
 CHANGELOG: Final = "CHANGELOG.md"

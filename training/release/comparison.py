@@ -37,7 +37,7 @@ from training.evaluation.slices import (
     script,
     slices,
 )
-from training.evaluation.tables import ALL_LANGUAGES
+from training.formatting import ALL_LANGUAGES
 
 COMPARED: Final[Mapping[str, Dimension]] = {"length": length, "channel": kind, "script": script}
 """The dimensions in which a candidate must not lose."""

@@ -24,8 +24,8 @@ from training.corpus.messages import Message
 from training.errors import ReleaseError
 from training.evaluation.answers import Answers, answer
 from training.evaluation.slices import outcomes_of
-from training.evaluation.tables import OUTPUT_NAMES, isolated
 from training.files import replace_folder
+from training.formatting import OUTPUT_NAMES, isolated
 from training.printing import say
 from training.release.changelog import CHANGELOG, add_entry, changelog_entry, has_entry, read_changelog
 from training.release.comparison import FALSE_LOSSES, RANKING, Comparison, Difference, compare

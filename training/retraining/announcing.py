@@ -9,7 +9,7 @@ from rich.console import Console
 
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import OUTPUTS
-from training.evaluation.tables import LANGUAGE_NAMES, OUTPUT_NAMES
+from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES
 from training.printing import say
 from training.retraining.estimating import Estimate
 from training.retraining.learning import FEWEST_TO_WATCH

@@ -19,9 +19,9 @@ from training.evaluation.answers import answer, evaluate
 from training.evaluation.baselines import BASELINES, MOST_LEARNED
 from training.evaluation.metrics import by_language
 from training.evaluation.resampling import SEED
+from training.release.own_messages import OwnMessages, known_to_others
 from training.retraining.findings import Finding, judge
 from training.retraining.mixing import at_most, without
-from training.retraining.own_messages import OwnMessages, known_to_others
 from training.retraining.verdict import beside_simple, guessing, verdict
 
 NEW: Final = "new model"

@@ -11,15 +11,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from training.evaluation.resampling import Estimate
-from training.evaluation.tables import (
-    OUTPUT_NAMES,
-    markdown_table,
-    number,
-    operation_table,
-    pairs_table,
-    quality_table,
-)
+from training.evaluation.tables import operation_table, pairs_table, quality_table
 from training.files import without_nan
+from training.formatting import OUTPUT_NAMES, markdown_table, number
 from training.report_files import write_report_files
 from training.retraining.comparing import NEW, OLD, Result
 from training.retraining.findings import Finding

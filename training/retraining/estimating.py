@@ -19,13 +19,12 @@ from training.fitting.examples import (
     Examples,
     collate,
     examples_of,
-    special_id,
     token_ids,
 )
 from training.fitting.fine_tuning import has_bf16, prepare, run, step_count, steps_between
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
-from training.network.base_encoder import BaseEncoder
+from training.network.base_encoder import BaseEncoder, special_id
 from training.network.early_exit import EarlyExit, Network, members
 from training.network.model import EscalationModel
 from training.retraining.learning import watched_loss

@@ -18,12 +18,12 @@ from training.bundle.bundling import Draft, Origin, draft_bundle, write_bundle
 from training.bundle.export import CORPUS_LICENCE, USER_LICENCE, moved_decisions, require_same_network
 from training.bundle.model_card import USER
 from training.bundle.parity import compare_forms, compare_student
-from training.bundle.restoring import bundle_identity
 from training.corpus.messages import Message, corpus_hash, is_project
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
 from training.evaluation.baselines import MOST_LEARNED
 from training.fitting.recipe import Recipe
 from training.network.early_exit import EarlyExit, Network, members
+from training.network.restoring import bundle_identity
 from training.printing import say
 from training.retraining.mixing import at_most
 from training.retraining.plan import Plan
@@ -136,12 +136,12 @@ def _describe(trained: Trained, plan: Plan, draft: Draft) -> dict[str, Any]:
         "own_share": plan.own_share,
         "calibrated_on": draft.calibrated_on,
     }
-    if plan.own_share < 1:
-        data["corpus"] = {
-            "sha256": corpus_hash(plan.corpus),
-            "messages": {name: len(messages) for name, messages in trained.corpus.items()},
-            "licence": CORPUS_LICENCE if is_project(plan.corpus) else USER_LICENCE,
-        }
+    # Recorded with an own share of 1 too: it is what the model is calibrated on beside the own messages.
+    data["corpus"] = {
+        "sha256": corpus_hash(plan.corpus),
+        "messages": {name: len(messages) for name, messages in trained.corpus.items()},
+        "licence": CORPUS_LICENCE if is_project(plan.corpus) else USER_LICENCE,
+    }
     return data
 
 

@@ -15,7 +15,7 @@ from training.corpus.messages import Message
 from training.evaluation.metrics import DECISION
 from training.evaluation.resampling import Change, Resampling, group_of, macro_f1, outcomes
 from training.evaluation.slices import WHOLE, enough
-from training.evaluation.tables import ALL_LANGUAGES, LANGUAGE_NAMES, OUTPUT_NAMES
+from training.formatting import ALL_LANGUAGES, LANGUAGE_NAMES, OUTPUT_NAMES
 
 Array = npt.NDArray[Any]
 Kind = Literal["better", "worse", "same", "unclear", "few"]

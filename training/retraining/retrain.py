@@ -16,7 +16,6 @@ from escalate.bundle import LANGUAGE_CLASSES, released_bundle
 from escalate.policy import OUTPUTS
 from training.bundle.bundling import refuse_other_folder
 from training.bundle.calibrating import expect_other
-from training.bundle.restoring import read_network
 from training.corpus.messages import Message, read_split
 from training.errors import RunError
 from training.fitting.distillation import STUDENT_FILE, distil
@@ -27,13 +26,14 @@ from training.fitting.recipe import StageSettings
 from training.network.base_encoder import BaseEncoder
 from training.network.early_exit import EarlyExit, Network, members
 from training.network.model import EscalationModel, keep_layers
+from training.network.restoring import read_network
 from training.network.weights import load_weights, save_weights
 from training.printing import say
+from training.release.own_messages import learned_own_texts
 from training.retraining.announcing import announce_data, announce_time
 from training.retraining.estimating import estimate
 from training.retraining.learning import choose_watched, learn
 from training.retraining.mixing import mix, without
-from training.retraining.own_messages import learned_own_texts
 from training.retraining.plan import Plan, Record, find_record, write_record
 from training.tickets.own_corpus import FOLDER, OwnCorpus, read_own_corpus, write_own_corpus
 from training.tickets.reading import read_tickets

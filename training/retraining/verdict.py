@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from escalate.policy import OUTPUTS
 from training.evaluation.slices import MINIMUM_MESSAGES
-from training.evaluation.tables import ALL_LANGUAGES, OUTPUT_NAMES
+from training.formatting import ALL_LANGUAGES, OUTPUT_NAMES
 from training.release.comparison import guesses
 from training.retraining.findings import SAME, Finding
 

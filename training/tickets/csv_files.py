@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from escalate.scoring.csv_rows import csv_lines
 from training.errors import TicketsError
 
 _DELIMITERS: Final = ",;\t|"
@@ -129,9 +130,8 @@ def write_csv(path: Path, form: Form, names: Sequence[str], rows: Iterator[Seque
         OSError: It cannot be written.
     """
     with path.open("w", encoding=form.encoding, newline="") as file:
-        writer = csv.writer(file, delimiter=form.delimiter, lineterminator=form.line_end)
-        writer.writerow(names)
-        writer.writerows(rows)
+        file.writelines(csv_lines([names], form.delimiter, form.line_end))
+        file.writelines(csv_lines(rows, form.delimiter, form.line_end))
 
 
 def _read(path: Path) -> bytes:

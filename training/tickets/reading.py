@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tqdm.auto import tqdm
 
 from escalate.classifier import Classifier
 from escalate.policy import OUTPUTS
+from escalate.processor import usable_cores
 from training.corpus.messages import Message
 from training.errors import TicketsError
 from training.tickets.cells import wrong_cell
@@ -176,7 +176,7 @@ def _with_read_languages(languages: Sequence[str | None], texts: Sequence[str]) 
     unknown = [text for text, language in zip(texts, languages, strict=True) if language is None]
     if not unknown:
         return [language for language in languages if language is not None]
-    predictions = Classifier.load().predict_many(unknown, workers=os.cpu_count() or 1)
+    predictions = Classifier.load().predict_many(unknown, workers=usable_cores())
     progress = tqdm(
         predictions,
         desc="reading languages",

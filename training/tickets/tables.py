@@ -55,7 +55,7 @@ def read_table(
     """
     path = Path(source)
     if path.is_dir():
-        return _from_arrow(arrow_table(source), choose)
+        return _from_arrow(source, choose)
     ending = path.suffix.lower()
     if path.is_file():
         if ending in CSV_ENDINGS:
@@ -63,11 +63,11 @@ def read_table(
         if ending in JSON_ENDINGS:
             return _read_json_lines(path, choose)
         if ending in PARQUET_ENDINGS:
-            return _from_arrow(arrow_table(source), choose)
+            return _from_arrow(source, choose)
         raise TicketsError(f"{path} is of an unknown kind; give a {_KNOWN}")
     if ending in (*CSV_ENDINGS, *JSON_ENDINGS, *PARQUET_ENDINGS) or not _HUB_ID.fullmatch(str(source)):
         raise TicketsError(f"there is no {source}; give a {_KNOWN}")
-    return _from_arrow(arrow_table(source), choose)
+    return _from_arrow(source, choose)
 
 
 def json_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
@@ -134,9 +134,20 @@ def _dataset_table(source: str | Path) -> pyarrow.Table:
     return pyarrow.concat_tables([part.flatten_indices().data.table for part in parts])
 
 
-def _from_arrow(table: pyarrow.Table, choose: Choose) -> Table:
-    chosen = choose(table.column_names)
-    return Table(range(1, len(table) + 1), {name: table.column(name).to_pylist() for name in chosen})
+def _from_arrow(source: str | Path, choose: Choose) -> Table:
+    table = arrow_table(source)
+    columns = {name: _values(source, name, table.column(name)) for name in choose(table.column_names)}
+    return Table(range(1, len(table) + 1), columns)
+
+
+def _values(source: str | Path, name: str, column: pyarrow.ChunkedArray) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError as error:
+        raise TicketsError(
+            f"{source}: column {name!r} has text that is not UTF-8 ({error}); write the file again, "
+            "with its right encoding"
+        ) from None
 
 
 def _read_json_lines(path: Path, choose: Choose) -> Table:

@@ -16,7 +16,7 @@ from training.corpus.problems import Problem, error
 from training.corpus.statistics import Numbers
 from training.corpus.validation import Report
 from training.errors import TicketsError
-from training.evaluation.tables import OUTPUT_NAMES
+from training.formatting import OUTPUT_NAMES
 from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.label_checks import check_amounts, check_labels, count_labels

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from escalate.bundle import load_bundle
 from escalate.model import MAX_WINDOWS, start_session
+from escalate.processor import usable_cores
 from escalate.tokens import WindowTokenizer
 
 Array = npt.NDArray[np.float32]
@@ -31,8 +32,8 @@ def read_vectors(texts: Sequence[str]) -> Array:
     bundle = load_bundle()
     tokenizer = WindowTokenizer(bundle.tokenizer, bundle.window, bundle.overlap)
     model = onnx.load_from_string(bundle.model)
-    # Both heads read the sentence vector; making it an output of the graph is all that is needed.
-    vector = next(node.input[0] for node in model.graph.node if "outputs" in node.output)
+    # Making the sentence vector, of an early exit the student's, an output of the graph is all it takes.
+    vector = next(node.output[0] for node in model.graph.node if node.op_type == "LpNormalization")
     model.graph.output.append(onnx.helper.make_empty_tensor_value_info(vector))
     session = start_session(model.SerializeToString())
 
@@ -42,7 +43,7 @@ def read_vectors(texts: Sequence[str]) -> Array:
         mean: Array = np.average(rows, axis=0, weights=[window.size for window in windows])
         return mean.astype(np.float32)
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         progress = tqdm(
             pool.map(read, texts),
             desc="reading messages",

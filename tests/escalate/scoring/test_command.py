@@ -106,6 +106,27 @@ def test_the_report(source: Path, tmp_path: Path) -> None:
     assert len(list(folder.iterdir())) == 3
 
 
+def test_a_report_without_a_folder_is_refused_before_the_work(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine", encoding="utf-8")
+    with pytest.raises(ScoringError, match=r"taken is a file; name another with --report"):
+        score_file(source, tmp_path / "out.csv", report=tmp_path / "taken")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "taken"]
+
+
+def test_a_report_that_fails_is_written_by_the_next_run(source: Path, tmp_path: Path) -> None:
+    output, report = tmp_path / "out.csv", tmp_path / "report"
+    (report / "REPORT.md").mkdir(parents=True)
+    with pytest.raises(ScoringError, match=r"out\.csv is written, but not its report: .* --resume"):
+        score_file(source, output, report=report)
+    written = output.read_bytes()
+    (report / "REPORT.md").rmdir()
+    summary = score_file(source, output, report=report, resume=True)
+    assert summary.resumed == 60
+    assert output.read_bytes() == written
+    assert "60 rows" in (report / "REPORT.md").read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv", "report"]
+
+
 def test_the_report_without_times_and_without_rows(source: Path, tmp_path: Path) -> None:
     score_file(source, tmp_path / "out.csv", report=tmp_path / "report")
     assert not (tmp_path / "report" / "escalation_rate.png").exists()

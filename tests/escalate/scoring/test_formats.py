@@ -91,6 +91,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
             "nothing": pa.array([[None, None], None]),
             "share": pa.array([float("nan"), 0.5], pa.float32()),
             "raw": pa.array([b"\xff\x00", None]),
+            "took": pa.array([5_000_001, None], pa.duration("us")),
             "text": pa.array(["Where is it?", None], pa.large_string()),
         }
     )
@@ -106,6 +107,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert row["when"].startswith("2024-05-01 12:30:00")
     assert (row["id"], row["price"], row["tags"], row["kind"]) == (7, "1.20", ["a", "b"], "x")
     assert (row["share"], row["raw"]) == (None, "\\xff\x00")
+    assert row["took"] == "0:00:05.000001"
 
 
 def test_csv_cells_stay_as_they_are(tmp_path: Path) -> None:
@@ -469,6 +471,20 @@ def test_a_file_cut_short_is_named(name: str, cut: float, tmp_path: Path) -> Non
     with pytest.raises(ScoringError, match=name):
         score_file(tmp_path / name, tmp_path / "out.csv", text_column="text", prefix="x_")
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("text", ['[{"text": "Where is it?"}]', '{\n  "text": "Where is it?"\n}\n'])
+def test_json_that_is_not_one_object_a_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ScoringError, match=r"no line of .*in\.json is a JSON object; put one object"):
+        score_file(tmp_path / "in.json", tmp_path / "out.csv", text_column="text")
+
+
+def test_durations_of_nanoseconds_become_text(tmp_path: Path) -> None:
+    took = pa.array([5_000_000_001], pa.duration("ns"))
+    pq.write_table(pa.table({"text": ["Where is it?"], "took": took}), tmp_path / "in.parquet")
+    score_file(tmp_path / "in.parquet", tmp_path / "out.csv")
+    assert read_any(tmp_path / "out.csv")[0]["took"] == "0:00:05"
 
 
 def test_broken_strings_in_parquet(tmp_path: Path) -> None:

@@ -24,6 +24,19 @@ def test_a_header_that_something_else_parts_is_refused(tmp_path: Path, name: str
     assert [row["text"] for row in read_any(tmp_path / "out.jsonl")] == [row["text"] for row in rows_of(8)]
 
 
+def test_a_first_line_for_spreadsheets_only_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("sep=;\nid;text\n1;Where is it?\n", encoding="utf-8")
+    for delimiter in (None, ";"):
+        with pytest.raises(ScoringError, match=r"begins with 'sep=;?'.* take that line out"):
+            score_file(tmp_path / "in.csv", tmp_path / "out.jsonl", delimiter=delimiter)
+
+
+def test_columns_without_a_name_are_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,,\nWhere is it?,,\n", encoding="utf-8")
+    with pytest.raises(ScoringError, match="more than one column without a name"):
+        score_file(tmp_path / "in.csv", tmp_path / "out.jsonl")
+
+
 def test_a_header_may_hold_such_a_mark_where_the_delimiter_is_named(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("message; as typed\nwhere is it; and when\n", encoding="utf-8")
     score_file(tmp_path / "in.csv", tmp_path / "out.jsonl", delimiter=",")

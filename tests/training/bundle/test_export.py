@@ -22,8 +22,6 @@ from training.bundle.export import (
     moved_decisions,
     require_same_network,
 )
-from training.bundle.onnx_graph import build_onnx
-from training.bundle.outliers import outliers_last
 from training.corpus.messages import Message, read_split
 from training.errors import ExportError
 from training.fitting.examples import token_ids
@@ -31,6 +29,8 @@ from training.fitting.pipeline import read_served, read_teacher
 from training.fitting.recipe import Recipe
 from training.network.early_exit import Network, members
 from training.network.model import EscalationModel, interpolate, keep_layers
+from training.network.onnx_graph import build_onnx
+from training.network.outliers import outliers_last
 
 
 def test_three_forms_agree_on_any_tokens(tiny_run: Path, tiny_recipe: Recipe) -> None:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from training.__main__ import app
+from training.corpus import splitting
 from training.corpus.messages import SPLITS, Message, read_messages, read_split, write_messages
 from training.corpus.splitting import components, split
 
@@ -94,6 +96,22 @@ def test_the_command_writes_a_corpus_with_even_shares(tmp_path: Path) -> None:
         part = read_messages(tmp_path / "corpus" / name / "en.jsonl")
         assert 0.4 <= sum(m.complexity or 0 for m in part) / len(part) <= 0.6
     assert CliRunner().invoke(app, arguments).exit_code == 1
+
+
+def test_an_interrupted_split_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = [Message(f"m{i}", "hello", "en", i % 2, i // 2 % 2, 0, group=f"g{i}") for i in range(40)]
+    write_messages(tmp_path / "all.jsonl", some)
+    arguments = ["split", str(tmp_path / "all.jsonl"), "--out", str(tmp_path / "corpus")]
+
+    def interrupt(path: Path, messages: list[Message]) -> None:
+        write_messages(path, messages)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(splitting, "write_messages", interrupt)
+        assert CliRunner().invoke(app, arguments).exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["all.jsonl"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
 
 
 def test_too_few_groups_are_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escalate.bundle import load_bundle
 from tests.training.making import make_message
 from training.evaluation.calibration import calibration_error, chance_error
 from training.feedback.calibration import measure_calibration, measure_errors
-from training.feedback.inputs import stability_index, told_apart
+from training.feedback.inputs import compare_texts, stability_index, told_apart
 from training.feedback.periods import MONTH, WEEK, periods, recent, unit_of
 from training.feedback.shares import difference, share
 from training.feedback.verdicts import Verdicts
@@ -40,6 +42,14 @@ def test_wilson_and_newcombe_give_the_published_numbers() -> None:
     first, second = share(np.arange(70) < 56, 0.95), share(np.arange(80) < 48, 0.95)
     assert difference(first, second) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
     assert (first.low, first.high) == pytest.approx((0.6918, 0.8769), abs=5e-4)
+
+
+def test_pieces_that_the_model_has_no_vector_for_are_counted() -> None:
+    known = [replace(make_message(0), text="where is my order")]
+    unknown = [replace(make_message(0), text="where is my ⵣⴰⵎ 漢字")]
+    found = compare_texts(unknown, known, load_bundle())["unknown"]
+    assert 0.2 < found[0] < 0.7
+    assert found[1] == 0
 
 
 def test_a_share_of_nothing_is_unknown() -> None:

@@ -21,7 +21,6 @@ from escalate.text import NORMALISER_VERSION, normalise
 from training.bundle.bundling import MODEL_CARD
 from training.bundle.calibrating import expect_other
 from training.bundle.export import export
-from training.bundle.restoring import bundle_identity, read_network
 from training.corpus.messages import (
     Message,
     corpus_hash,
@@ -38,6 +37,7 @@ from training.fitting.pipeline import read_served, read_teacher, train
 from training.fitting.recipe import Recipe
 from training.network.early_exit import members
 from training.network.model import Logits
+from training.network.restoring import bundle_identity, read_network
 
 
 def test_the_bundle_learned_the_corpus(tiny_bundle: Path, tiny_corpus: Path) -> None:

@@ -10,10 +10,11 @@ from training.fitting.recipe import build_recipe, read_recipe
 
 
 def _data(**changes: Any) -> dict[str, Any]:
-    """Return the project's recipe as data, changed; ``teacher_layers`` are its teacher's."""
+    """Return the project's recipe as data, changed; ``teacher_layers`` are the layers of its teacher."""
     data = asdict(read_recipe())
     for stage in ("teacher", "student"):
-        data[stage]["layers"] = list(changes.pop(f"{stage}_layers", data[stage]["layers"]))
+        data[stage] |= {name: changes.pop(f"{stage}_{name}", value) for name, value in data[stage].items()}
+        data[stage]["layers"] = list(data[stage]["layers"])
     lists = {name: list(data[name]) for name in ("seeds", "latin_letters")}
     return {**data, **lists, **changes}
 
@@ -45,6 +46,10 @@ def test_the_recipe_is_read_as_it_was_written() -> None:
         ({"other_share": 1.0}, "other_share must be above 0 and below 1"),
         ({"interpolation": 1.5}, "interpolation must be between 0 and 1"),
         ({"released_share": -0.5}, "released_share must be between 0 and 1"),
+        ({"teacher_batch_size": 0}, "[teacher] batch_size must be 1 or more"),
+        ({"student_copies": 0}, "[student] copies must be 1 or more"),
+        ({"teacher_max_tokens": 2}, "[teacher] max_tokens must be 3 or more"),
+        ({"teacher": 3}, "it [teacher] is 3; it must be a table of settings"),
         ({"served": "student"}, "has the unknown setting served"),
         ({"exit_margin": "2"}, "exit_margin is '2'; it must be float"),
     ],

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from escalate.bundle import load_bundle
 from escalate.model import start_session
-from training.bundle.onnx_graph import build_onnx
-from training.bundle.outliers import outliers_last
-from training.bundle.restoring import read_network
 from training.fitting.pipeline import read_served
 from training.fitting.recipe import Recipe
 from training.network.early_exit import EarlyExit, is_sure
 from training.network.model import Logits
+from training.network.onnx_graph import build_onnx
+from training.network.outliers import outliers_last
+from training.network.restoring import read_network
 
 
 def _read(network: torch.nn.Module, row: list[int]) -> Logits:

@@ -10,9 +10,9 @@ from escalate.policy import ACTIONS, LANGUAGES, OUTPUTS, Action, Policy, Thresho
 from tests.training.making import POLICY, make_answers, make_message
 from tests.training.policy.making import SIX_DIGITS, lowest_precise
 from training.corpus.messages import Message
-from training.drawing import ALL
 from training.errors import AimError
 from training.evaluation.answers import Answers
+from training.formatting import ALL
 from training.policy.aims import Capacity, Costs, Recall
 from training.policy.choosing import Wish, check_aim, choose, refuse_few
 from training.policy.expectations import actions_of, cross_validated_actions

@@ -5,7 +5,7 @@ import pytest
 
 from escalate.policy import OUTPUTS
 from tests.training.making import make_answers, make_message
-from training.drawing import ALL
+from training.formatting import ALL
 from training.policy.aims import Costs
 from training.policy.expectations import CHOSEN, DEFAULT, expect
 

@@ -16,9 +16,9 @@ from tests.training.making import make_message
 from training.corpus.messages import CORPUS, read_split
 from training.errors import CorpusError
 from training.evaluation.baselines import BASELINES
+from training.release.own_messages import OwnMessages
 from training.retraining.comparing import NEW, OLD, Result, compare_on_own
 from training.retraining.comparison_text import comparison_table, comparison_text, write_comparison
-from training.retraining.own_messages import OwnMessages
 
 UNLABELLED = {"complexity": None, "negative_sentiment": None, "human_requested": None}
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from training.bundle.restoring import read_network
 from training.corpus.messages import read_split
 from training.fitting.recipe import Recipe
 from training.network.base_encoder import BaseEncoder
 from training.network.model import EscalationModel
+from training.network.restoring import read_network
 from training.retraining.estimating import Estimate, estimate
 from training.retraining.mixing import mix
 

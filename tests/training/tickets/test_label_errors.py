@@ -137,6 +137,7 @@ def test_csv_keeps_its_form_and_all_other_cells(tmp_path: Path) -> None:
         ["007", "first; text", "en", "Yes", "kept, too"],
         ["008", "second\ntext", "en", "No", " spaces "],
         ["009", "third text", "en", "Yes", "=1+1"],
+        ["010", "fourth\rtext", "en", "No", ""],
     ]
     header = ["id", "body", "language", "angry", "note"]
     path = write_rows(tmp_path / "t.csv", rows, header, "utf-8-sig", ";")

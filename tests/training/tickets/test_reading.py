@@ -6,6 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -226,6 +228,13 @@ def test_unusable_files_say_why(tmp_path: Path, name: str, data: bytes, message:
     with pytest.raises(TicketsError, match=message) as caught:
         read_tickets(tmp_path / name, Columns())
     assert "\n" not in str(caught.value)
+
+
+def test_broken_text_in_parquet_names_its_column(tmp_path: Path) -> None:
+    broken = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe"))
+    pq.write_table(pa.table({"text": broken}), tmp_path / "t.parquet")
+    with pytest.raises(TicketsError, match=r"t\.parquet: column 'text' has text that is not UTF-8"):
+        read_tickets(tmp_path / "t.parquet", Columns())
 
 
 def test_mixed_encodings_name_the_row(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from escalate.bundle import FORMAT_VERSION, MANIFEST, seal
 from tests.training.making import make_message
 from training.corpus.messages import SPLITS, Message, corpus_hash, write_messages
 from training.errors import CorpusError, TicketsError
-from training.retraining import own_messages
-from training.retraining.own_messages import given_test_messages, known_to_others, saved_test_messages
+from training.release import own_messages
+from training.release.own_messages import given_test_messages, known_to_others, saved_test_messages
 from training.tickets.columns import Columns
 
 

@@ -13,13 +13,13 @@ from escalate.bundle import load_bundle
 from escalate.model import start_session
 from escalate.text import normalise
 from escalate.tokens import WindowTokenizer
-from training.bundle.onnx_graph import build_onnx
-from training.bundle.restoring import read_network
 from training.errors import BaseEncoderError
 from training.fitting.examples import token_ids
 from training.fitting.pipeline import read_teacher
 from training.fitting.recipe import Recipe
 from training.network.model import EscalationModel, keep_layers
+from training.network.onnx_graph import build_onnx
+from training.network.restoring import read_network
 
 
 @pytest.mark.parametrize("layers", [(0,), (0, 1), (1, 0, 1)])

@@ -16,12 +16,11 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
 from escalate.bundle import Bundle, load_bundle, read_manifest
-from training.bundle.onnx_graph import STUDENT
 from training.errors import BaseEncoderError
-from training.fitting.examples import special_id
-from training.network.base_encoder import BaseEncoder
+from training.network.base_encoder import BaseEncoder, special_id
 from training.network.early_exit import EarlyExit, Network, members
 from training.network.model import EscalationModel
+from training.network.onnx_graph import STUDENT
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -38,7 +37,7 @@ def read_network(bundle: Bundle | str | Path | None = None) -> tuple[Network, Ba
 
     Raises:
         BundleError: The bundle cannot be loaded.
-        BaseEncoderError: Its graph is not one that ``training.bundle.onnx_graph`` builds.
+        BaseEncoderError: Its graph is not one that ``training.network.onnx_graph`` builds.
     """
     found = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     tokenizer = Tokenizer.from_str(found.tokenizer)
@@ -66,7 +65,7 @@ def bundle_identity(folder: Path) -> dict[str, str]:
 
 
 class _Graph:
-    """The weights of a graph that ``training.bundle.onnx_graph`` built, by the names it gave them."""
+    """The weights of a graph that ``training.network.onnx_graph`` built, by the names it gave them."""
 
     def __init__(self, proto: onnx.ModelProto) -> None:
         graphs = list(_graphs(proto.graph))

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from escalate.model import start_session
-from training.bundle.onnx_graph import build_onnx, outlier_count
-from training.bundle.outliers import outliers_last
 from training.fitting.pipeline import read_teacher
 from training.fitting.recipe import Recipe
 from training.network.model import EscalationModel
+from training.network.onnx_graph import build_onnx, outlier_count
+from training.network.outliers import outliers_last
 
 _LOUD = 3
 """A channel that is not among the last."""

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from training.bundle.onnx_graph import outlier_count
 from training.network.channels import layers_of, reorder_hidden, reorder_intermediate
 from training.network.early_exit import AnyNetwork, Network
+from training.network.onnx_graph import outlier_count
 
 
 def outliers_last(model: AnyNetwork, windows: Sequence[Sequence[int]]) -> AnyNetwork:

@@ -1,0 +1,55 @@
+"""Keeps a process from forking while one of its threads is in native code.
+
+A child has only the thread that forked. A lock that another thread held at that moment inside ONNX Runtime or
+the tokenizer is never released there, and the child's first answer would wait for it for ever.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import Condition
+from types import TracebackType
+from typing import Final
+
+_LONGEST_WAIT: Final = 10.0
+"""Seconds after which a fork goes on all the same, as in a signal handler of a thread that is inside."""
+
+
+class ForkGate:
+    """Any number of threads can be inside at once; a fork waits until none is, and lets none in meanwhile."""
+
+    def __init__(self) -> None:
+        """Watch the forks of this process from now on."""
+        self._condition = Condition()
+        self._inside = 0
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._close, after_in_parent=self._open, after_in_child=self._start_anew
+            )
+
+    def __enter__(self) -> None:
+        """Go in, after a fork that is under way."""
+        with self._condition:
+            self._inside += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Go out."""
+        with self._condition:
+            self._inside -= 1
+            self._condition.notify_all()
+
+    def _close(self) -> None:
+        self._condition.acquire()
+        self._condition.wait_for(lambda: not self._inside, _LONGEST_WAIT)
+
+    def _open(self) -> None:
+        self._condition.release()
+
+    def _start_anew(self) -> None:
+        self._condition, self._inside = Condition(), 0
+
+
+NATIVE_CODE: Final = ForkGate()
+"""Held around what runs in ONNX Runtime and the tokenizer."""

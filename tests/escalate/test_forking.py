@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+from threading import Event, Thread
+
+import pytest
+
+from escalate.forking import NATIVE_CODE
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+
+
+def fork_and_wait(forked: Event) -> None:
+    child = os.fork()
+    if not child:
+        with NATIVE_CODE:
+            os._exit(0)
+    forked.set()
+    os.waitpid(child, 0)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork_waits_until_no_thread_is_inside_and_its_child_can_go_in() -> None:
+    inside, leave, forked, after = Event(), Event(), Event(), Event()
+
+    def stay() -> None:
+        with NATIVE_CODE:
+            inside.set()
+            leave.wait(60)
+
+    def come_later() -> None:
+        with NATIVE_CODE:
+            after.set()
+
+    threads = [Thread(target=stay), Thread(target=fork_and_wait, args=(forked,)), Thread(target=come_later)]
+    threads[0].start()
+    assert inside.wait(60)
+    threads[1].start()
+    assert not forked.wait(0.3)
+    leave.set()
+    assert forked.wait(60)
+    threads[2].start()
+    assert after.wait(60)
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_thread_that_forks_from_inside_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a signal handler may do that comes while its own thread predicts."""
+    monkeypatch.setattr("escalate.forking._LONGEST_WAIT", 0.1)
+    forked = Event()
+    with NATIVE_CODE:
+        fork_and_wait(forked)
+    assert forked.is_set()
+    with NATIVE_CODE:
+        pass
