@@ -21,7 +21,7 @@ class ForkGate:
     def __init__(self) -> None:
         """Watch the forks of this process from now on."""
         self._condition = Condition()
-        self._inside = 0
+        self._inside = self._forks = 0
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._close, after_in_parent=self._open, after_in_child=self._start_anew
@@ -30,6 +30,7 @@ class ForkGate:
     def __enter__(self) -> None:
         """Go in, after a fork that is under way."""
         with self._condition:
+            self._condition.wait_for(lambda: not self._forks)
             self._inside += 1
 
     def __exit__(
@@ -42,13 +43,17 @@ class ForkGate:
 
     def _close(self) -> None:
         self._condition.acquire()
+        self._forks += 1
         self._condition.wait_for(lambda: not self._inside, _LONGEST_WAIT)
 
     def _open(self) -> None:
+        self._forks -= 1
+        self._condition.notify_all()
         self._condition.release()
 
     def _start_anew(self) -> None:
-        self._condition, self._inside = Condition(), 0
+        self._condition = Condition()
+        self._inside = self._forks = 0
 
 
 NATIVE_CODE: Final = ForkGate()

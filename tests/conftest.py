@@ -165,3 +165,10 @@ def released() -> Path:
 def classifier() -> Classifier:
     """The released model."""
     return Classifier.load()
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new folder that commands run in, so that ``runs`` and ``models`` go there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

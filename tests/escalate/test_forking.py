@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from threading import Event, Thread
+from time import sleep
 
 import pytest
 
@@ -44,6 +45,31 @@ def test_a_fork_waits_until_no_thread_is_inside_and_its_child_can_go_in() -> Non
     for thread in threads:
         thread.join(60)
         assert not thread.is_alive()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_threads_that_come_one_after_the_other_do_not_keep_a_fork_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("escalate.forking._LONGEST_WAIT", 1e6)
+    done = Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            with NATIVE_CODE:
+                sleep(0.01)
+
+    threads = [Thread(target=come_and_go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    forked = Event()
+    forking = Thread(target=fork_and_wait, args=(forked,), daemon=True)
+    forking.start()
+    was_forked = forked.wait(30)
+    done.set()
+    assert was_forked
+    for thread in (*threads, forking):
+        thread.join(60)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")

@@ -121,7 +121,7 @@ def _limits_of(data: Mapping[str, Any]) -> str:
     own = f"""- The training messages are those of whoever trained this model ({data["messages"]["train"]:,} messages); the
   project that wrote the software has not seen them. What they hold, and what they leave out, decides
   where this model may be used."""
-    if "corpus" not in data or data["own_share"] == 1:
+    if "corpus" not in data:
         return own
     unlabelled = [OUTPUT_NAMES[output] for output in OUTPUTS if not data["labels"][output]["known"]]
     only = (
@@ -157,8 +157,7 @@ def _made_of(manifest: Mapping[str, Any]) -> str:
         for output in OUTPUTS
     )
     corpus = (
-        f"\n| {'beside them' if data['own_share'] < 1 else 'beside them, to calibrate only'} | "
-        f"{data['corpus']['messages']['train']:,} messages of a corpus, "
+        f"\n| beside them | {data['corpus']['messages']['train']:,} messages of a corpus, "
         f"{data['corpus']['licence']}, SHA-256 `{data['corpus']['sha256']}` |"
         if "corpus" in data
         else ""

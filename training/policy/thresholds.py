@@ -157,7 +157,9 @@ def pick_policy(
 
 def _calibrated_on(data: Mapping[str, Any]) -> list[str]:
     """Return the SHA-256 of every corpus whose validation split a model may be calibrated on."""
-    return [part["sha256"] for part in (data, data.get("corpus")) if part]
+    corpora = [part["sha256"] for part in (data, data.get("corpus")) if part]
+    # A model trained on own messages alone may be calibrated with a corpus that it did not learn.
+    return [*corpora, data.get("calibration_corpus", data["sha256"])]
 
 
 def _in_train_split(source: Source, *corpora: Path | None) -> int:

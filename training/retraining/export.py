@@ -135,13 +135,14 @@ def _describe(trained: Trained, plan: Plan, draft: Draft) -> dict[str, Any]:
         "languages_given": own.languages_given,
         "own_share": plan.own_share,
         "calibrated_on": draft.calibrated_on,
+        "calibration_corpus": corpus_hash(plan.corpus),
     }
-    # Recorded with an own share of 1 too: it is what the model is calibrated on beside the own messages.
-    data["corpus"] = {
-        "sha256": corpus_hash(plan.corpus),
-        "messages": {name: len(messages) for name, messages in trained.corpus.items()},
-        "licence": CORPUS_LICENCE if is_project(plan.corpus) else USER_LICENCE,
-    }
+    if plan.own_share < 1:
+        data["corpus"] = {
+            "sha256": corpus_hash(plan.corpus),
+            "messages": {name: len(messages) for name, messages in trained.corpus.items()},
+            "licence": CORPUS_LICENCE if is_project(plan.corpus) else USER_LICENCE,
+        }
     return data
 
 

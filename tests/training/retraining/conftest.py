@@ -26,13 +26,6 @@ def recipe_file(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A new folder that commands run in, so that ``runs`` and ``models`` go there."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def network(tiny_base: Path, tiny_corpus: Path) -> tuple[EscalationModel, BaseEncoder]:
     """The tiny encoder with linear probes as heads, and the encoder with its tokenizer."""
     from training.fitting.examples import examples_of

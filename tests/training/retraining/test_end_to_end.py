@@ -183,6 +183,7 @@ def test_training_from_the_base_encoder_on_own_messages_alone(
     mine = Classifier.load("models/mine")
     assert "start" not in mine.manifest
     assert "corpus" not in mine.manifest["data"]
+    assert mine.manifest["data"]["calibration_corpus"] == corpus_hash(tiny_corpus)
     card = Path("models/mine/MODEL_CARD.md").read_text(encoding="utf-8")
     assert "the base encoder, fine-tuned" in card
     assert "Beside them" not in card
