@@ -7,12 +7,14 @@ the tokenizer is never released there, and the child's first answer would wait f
 from __future__ import annotations
 
 import os
-from threading import Condition
+from contextlib import suppress
+from threading import Condition, get_ident
 from types import TracebackType
 from typing import Final
 
 _LONGEST_WAIT: Final = 10.0
-"""Seconds after which a fork goes on all the same, as in a signal handler of a thread that is inside."""
+"""Seconds after which forks and threads no longer wait for each other, so that nothing locks them up:
+a signal handler that forks or predicts, or an application's own lock around both."""
 
 
 class ForkGate:
@@ -21,7 +23,8 @@ class ForkGate:
     def __init__(self) -> None:
         """Watch the forks of this process from now on."""
         self._condition = Condition()
-        self._inside = self._forks = 0
+        self._inside: set[int] = set()
+        self._forks = 0
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._close, after_in_parent=self._open, after_in_child=self._start_anew
@@ -30,15 +33,15 @@ class ForkGate:
     def __enter__(self) -> None:
         """Go in, after a fork that is under way."""
         with self._condition:
-            self._condition.wait_for(lambda: not self._forks)
-            self._inside += 1
+            self._condition.wait_for(lambda: not self._forks, _LONGEST_WAIT)
+            self._inside.add(get_ident())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Go out."""
         with self._condition:
-            self._inside -= 1
+            self._inside.discard(get_ident())
             self._condition.notify_all()
 
     def _close(self) -> None:
@@ -47,13 +50,16 @@ class ForkGate:
         self._condition.wait_for(lambda: not self._inside, _LONGEST_WAIT)
 
     def _open(self) -> None:
-        self._forks -= 1
-        self._condition.notify_all()
-        self._condition.release()
+        self._forks = max(0, self._forks - 1)
+        # A signal can have ended the step before, of which Python then says no more than a warning.
+        with suppress(RuntimeError):
+            self._condition.notify_all()
+            self._condition.release()
 
     def _start_anew(self) -> None:
         self._condition = Condition()
-        self._inside = self._forks = 0
+        self._inside &= {get_ident()}
+        self._forks = 0
 
 
 NATIVE_CODE: Final = ForkGate()

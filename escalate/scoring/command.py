@@ -75,7 +75,7 @@ def score(
     """Score a table of messages: CSV, JSON lines or Parquet, resumable, in flat memory.
 
     All columns stay. A row without an answer keeps its place; its status says why.
-    Exit codes: 0 written, 1 something is in the way, 2 unknown arguments, 130 interrupted.
+    Exit codes: 0 written, 1 something is in the way, 2 wrong arguments, 130 interrupted.
     """
     try:
         from escalate.scoring.csv_rows import CsvFormat

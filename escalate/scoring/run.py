@@ -13,6 +13,7 @@ from escalate.errors import MissingExtraError, ScoringError
 from escalate.policy import Policy
 from escalate.processor import usable_cores
 from escalate.scoring.csv_rows import CsvFormat
+from escalate.scoring.files import parts_folder
 from escalate.scoring.journal import Journal, locked_folder
 from escalate.scoring.parts import OnProgress, join_parts, write_parts
 from escalate.scoring.plan import Options, Plan, make_plan
@@ -114,10 +115,7 @@ def score_file(
             raise MissingExtraError(f"a report (module {error.name})", "batch") from error
     if target.is_dir():
         raise ScoringError(f"{target} is a folder; name a file")
-    if not target.parent.is_dir():
-        raise ScoringError(f"cannot write {target}: No such file or directory; make the folder first")
-    if report is not None and Path(report).exists() and not Path(report).is_dir():
-        raise ScoringError(f"the report needs a folder, and {report} is a file; name another with --report")
+    _refuse_places(target, None if report is None else Path(report))
     with locked_folder(target) as folder:
         journal = Journal(folder)
         _refuse_leftovers(target, journal, resume=resume, overwrite=overwrite)
@@ -142,6 +140,22 @@ def score_file(
         with _keeping(journal, plan):
             journal.remove()
     return summary
+
+
+def _refuse_places(target: Path, report: Path | None) -> None:
+    """Refuse an output or a report where none can be written."""
+    if not target.parent.exists():
+        raise ScoringError(f"cannot write {target}: No such file or directory; make the folder first")
+    if not target.parent.is_dir():
+        raise ScoringError(f"cannot write {target}: {target.parent} is no folder")
+    if report is None:
+        return
+    if report.resolve() in (target.resolve(), parts_folder(target).resolve()):
+        raise ScoringError(f"{report} is the output's own; name another folder with --report")
+    if above := next(
+        (path for path in (report, *report.parents) if path.exists() and not path.is_dir()), None
+    ):
+        raise ScoringError(f"the report needs a folder, and {above} is a file; name another with --report")
 
 
 def _refuse_leftovers(target: Path, journal: Journal, *, resume: bool, overwrite: bool) -> None:
@@ -176,7 +190,8 @@ def _naming_the_report(target: Path, report: Path) -> Iterator[None]:
     except OSError as error:
         raise ScoringError(
             f"{target} is written, but not its report: cannot write {error.filename or report}: "
-            f"{error.strerror or error}; mend that, and run again with --resume, which writes only the report"
+            f"{error.strerror or error}; mend that or name another --report, and "
+            "run again with --resume, which writes only the report"
         ) from error
 
 

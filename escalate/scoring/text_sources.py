@@ -32,6 +32,7 @@ _READ_BYTES: Final = 1 << 16
 _UNDECODABLE: Final = "escalate.surrogates"
 _MARKED: Final = "utf-8-sig"
 _DELIMITERS: Final = ",;\t|"
+_ARRAY: Final = re.compile(r"\s*\[\s*(\{|$)")
 _SEPARATOR: Final = re.compile(r"\s*sep=.?\s*", re.IGNORECASE)
 
 
@@ -116,9 +117,12 @@ class JsonSource(Source):
                     for name in block.names():
                         kind = kind_of(block.values(name))
                         kinds[name] = common_kind(kinds[name], kind) if name in kinds else kind
+                    if block.first_row == 1:
+                        _refuse_array(file, block.rows[0])
         if rows and malformed == rows:
             raise ScoringError(
-                f"no line of {self.files[0].path} is a JSON object; put one object into each line"
+                f"no line of {self.files[0].path} can be read as a JSON object: put one object into each "
+                "line, without NaN, and name its --encoding if that is not UTF-8"
             )
         fields = [
             pa.field(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()
@@ -158,6 +162,12 @@ def _parse(line: str, file: TableFile) -> Record | Malformed:
     for name, value in file.partitions.items():
         record.setdefault(name, value)
     return record
+
+
+def _refuse_array(file: TableFile, first: Record | Malformed) -> None:
+    """Stop at a file that is one JSON array."""
+    if isinstance(first, Malformed) and _ARRAY.match(first.raw):
+        raise ScoringError(f"{file.path} is a JSON array; put one object into each line, without brackets")
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -16,6 +16,7 @@ from escalate.scoring.answers import is_text
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LARGEST_INTEGER: Final = 2**63
+_NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 def readable(text: str) -> str:
@@ -113,8 +114,10 @@ def json_ready(column: pa.ChunkedArray) -> list[object]:
     if is_text(kind):
         return [_plain(value) for value in column.cast(pa.large_binary()).to_pylist()]
     if pa.types.is_duration(kind):
-        # Cast to text they would be bare numbers; Python's own type has no nanoseconds.
-        return [_plain(value) for value in column.cast(pa.duration("us"), safe=False).to_pylist()]
+        # Cast to text they would be bare numbers, and Python's own type has no nanoseconds.
+        step = _NANOSECONDS[kind.unit]
+        values = column.cast(pa.int64()).to_pylist()
+        return [None if value is None else _duration(value * step) for value in values]
     if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
         # The cast keeps nanoseconds, which Python's own types do not have.
         return list(column.cast(pa.string()).to_pylist())
@@ -128,13 +131,24 @@ def _plain(value: object) -> object:
         return readable(value.decode("utf-8", "surrogateescape"))
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if isinstance(value, Decimal | timedelta):
+    if isinstance(value, timedelta):
+        return _duration(value // timedelta(microseconds=1) * 1000 + getattr(value, "nanoseconds", 0))
+    if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value
+
+
+def _duration(nanoseconds: int) -> str:
+    """Return hours, minutes and seconds, such as ``0:00:05.5``."""
+    seconds, fraction = divmod(abs(nanoseconds), 10**9)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    decimals = f".{fraction:09}".rstrip("0") if fraction else ""
+    return f"{'-' if nanoseconds < 0 else ''}{hours}:{minutes:02}:{seconds:02}{decimals}"
 
 
 def _has_empty_struct(kind: pa.DataType) -> bool:

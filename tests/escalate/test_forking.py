@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from threading import Event, Thread
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 
@@ -74,11 +74,14 @@ def test_threads_that_come_one_after_the_other_do_not_keep_a_fork_waiting(
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_thread_that_forks_from_inside_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a signal handler may do that comes while its own thread predicts."""
-    monkeypatch.setattr("escalate.forking._LONGEST_WAIT", 0.1)
-    forked = Event()
+    """As a signal handler may do that comes while its own thread predicts; its child forks as others do."""
+    monkeypatch.setattr("escalate.forking._LONGEST_WAIT", 0.5)
     with NATIVE_CODE:
-        fork_and_wait(forked)
-    assert forked.is_set()
+        child = os.fork()
+    if not child:
+        start = monotonic()
+        again = os.fork()
+        os._exit(0 if not again or monotonic() - start < 0.5 else 1)
+    assert os.waitpid(child, 0)[1] == 0
     with NATIVE_CODE:
         pass

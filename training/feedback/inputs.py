@@ -27,7 +27,6 @@ from training.corpus.messages import Message
 from training.corpus.statistics import words
 from training.evaluation.resampling import CONFIDENCE, SEED
 from training.feedback.verdicts import Verdicts
-from training.network.base_encoder import special_id
 
 Array = npt.NDArray[Any]
 
@@ -158,6 +157,6 @@ def _pieces(texts: Sequence[str], tokenizer: Tokenizer) -> tuple[float, float]:
     """Return the share of unknown pieces and the pieces per word."""
     encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
     total = sum(len(encoding.ids) for encoding in encoded)
-    unknown = special_id(tokenizer, _UNKNOWN)
-    missing = sum(encoding.ids.count(unknown) for encoding in encoded)
+    unknown = tokenizer.token_to_id(_UNKNOWN)
+    missing = sum(piece == unknown for encoding in encoded for piece in encoding.ids)
     return missing / max(1, total), total / max(1, sum(map(words, texts)))

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -473,18 +474,35 @@ def test_a_file_cut_short_is_named(name: str, cut: float, tmp_path: Path) -> Non
     assert not (tmp_path / "out.csv").exists()
 
 
-@pytest.mark.parametrize("text", ['[{"text": "Where is it?"}]', '{\n  "text": "Where is it?"\n}\n'])
-def test_json_that_is_not_one_object_a_line(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"text": "Where is it?"}]', "in.json is a JSON array; put one object into each line"),
+        ('[\n{"text": "Where is it?"},\n{"text": "When?"}\n]\n', "in.json is a JSON array"),
+        ('{\n  "text": "Where is it?"\n}\n', "in.json can be read as a JSON object: put one object"),
+        ('{"text": "Where is it?", "price": NaN}\n', "without NaN"),
+    ],
+)
+def test_json_that_is_not_one_object_a_line(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "in.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ScoringError, match=r"no line of .*in\.json is a JSON object; put one object"):
+    with pytest.raises(ScoringError, match=re.escape(message)):
         score_file(tmp_path / "in.json", tmp_path / "out.csv", text_column="text")
 
 
-def test_durations_of_nanoseconds_become_text(tmp_path: Path) -> None:
-    took = pa.array([5_000_000_001], pa.duration("ns"))
-    pq.write_table(pa.table({"text": ["Where is it?"], "took": took}), tmp_path / "in.parquet")
-    score_file(tmp_path / "in.parquet", tmp_path / "out.csv")
-    assert read_any(tmp_path / "out.csv")[0]["took"] == "0:00:05"
+@pytest.mark.parametrize(
+    ("unit", "value", "text"),
+    [
+        ("ns", 5_000_000_001, "0:00:05.000000001"),
+        ("us", -5_500_000, "-0:00:05.5"),
+        ("ms", 90_000_000, "25:00:00"),
+        ("s", 10**13, "2777777777:46:40"),
+    ],
+)
+def test_durations_become_text_in_full(unit: str, value: int, text: str, tmp_path: Path) -> None:
+    took = pa.array([value, None], pa.duration(unit))
+    pq.write_table(pa.table({"text": MESSAGES[:2], "took": took}), tmp_path / "in.parquet")
+    score_file(tmp_path / "in.parquet", tmp_path / "out.jsonl")
+    assert [row["took"] for row in read_any(tmp_path / "out.jsonl")] == [text, None]
 
 
 def test_broken_strings_in_parquet(tmp_path: Path) -> None:
