@@ -47,7 +47,13 @@ class ForkGate:
     def _close(self) -> None:
         self._condition.acquire()
         self._forks += 1
-        self._condition.wait_for(lambda: not self._inside, _LONGEST_WAIT)
+        if not self._condition.wait_for(self._others_are_out, _LONGEST_WAIT):
+            # An exception out of a signal handler can have kept a thread from going out.
+            self._inside.clear()
+
+    def _others_are_out(self) -> bool:
+        # Between two steps of Python, where a signal handler of this thread forks, it is in no native code.
+        return self._inside <= {get_ident()}
 
     def _open(self) -> None:
         self._forks = max(0, self._forks - 1)

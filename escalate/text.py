@@ -2,8 +2,9 @@
 
 Two spellings of one message that differ only in marks a reader does not see or does not need
 (bidi controls, zero-width characters, niqqud, tashkeel, tatweel, Unicode composition, letter case,
-full stops at the end, a Hebrew final letter in its middle form) become the same string here, so that
-they cannot get different answers. Letters are never deleted.
+full stops at the end, a Hebrew final letter in its middle form, a word typed again and again, Arabic on a
+Persian keyboard) become the same string here, so that they cannot get different answers. No letter is
+deleted but those of repetitions.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final
 
-NORMALISER_VERSION: Final = 3
+NORMALISER_VERSION: Final = 4
 """Raised with every change that alters an output; a bundle is read with the version it trained with."""
 
 # Format characters without a glyph: soft hyphen, Arabic letter mark, zero-width space/joiners, bidi
@@ -45,7 +46,13 @@ _LONG_NUMBER: Final = re.compile(r"[0-9]{4,}")
 # prefix before a number (ומ-10). Acronyms without a mark (מעמ) get a final letter too, always the same.
 _HEBREW_SLIP: Final = re.compile(r"(?<=[א-ת])[כמנצ](?![\w'\"`‘’“”׳״′″\-‐–־])")
 _HEBREW_FINALS: Final = str.maketrans("כמנצ", "ךםןץ")
+# A word typed again and again ("agent agent agent agent"), which customers who wait do.
+_LONG_REPETITION: Final = re.compile(r"(?<!\S)(\S+)((?: \1(?!\S)){2})(?: \1(?!\S))+")
+# Yeh and kaf of Persian keyboards, with which Arabic is typed too; not beside letters that Arabic lacks.
+_PERSIAN_KEYBOARD: Final = str.maketrans("\u06cc\u06a9", "\u064a\u0643")
+_NOT_ARABIC: Final = re.compile("[پچژگٹڈڑںےہھۓێۆڕڵڤەڭۇۈۋۉېټډړږښځڅڼۍ]")
 _ENDING: Final = ".! "
+_CODE: Final = re.compile(r"[0-9]{3}|\S@\S|://|^www\.")
 _DIGITS: Final = {first + digit: str(digit) for first in (0x0660, 0x06F0) for digit in range(10)}
 
 
@@ -56,9 +63,11 @@ def normalise(text: str) -> str:
     more than 64 marks (what is neither letter, digit nor space) in a row combining ones after the 64th go;
     NFKC; niqqud and tashkeel go; lower case; Arabic-Indic digits become 0-9; a number of four or more digits
     (order numbers, phones, years) becomes ``000``; a Hebrew word gets its final letter (except פ, and except
-    before a quotation mark or a hyphen); a character repeated more than three times is kept three times; of
+    before a quotation mark or a hyphen); the Persian yeh and kaf become the Arabic ones, unless the text has
+    a letter that Arabic lacks; a character repeated more than three times is kept three times; of
     more than 64 marks in a row the first 64 are kept; control characters and white space fold to single
-    spaces; full stops and exclamation marks at the end go, unless there is nothing else.
+    spaces; full stops and exclamation marks at the end go, unless there is nothing else; a word repeated more
+    than three times is kept three times.
 
     Args:
         text: Any string, lone surrogates and control characters included.
@@ -67,7 +76,8 @@ def normalise(text: str) -> str:
         A string without leading or trailing space, possibly empty. The function is idempotent:
         ``normalise(normalise(text)) == normalise(text)``.
     """
-    return _without_ending(_shorten(_with_final_letters(_clean(text, _thin_out_marks))))
+    letters = _with_arabic_letters(_with_final_letters(_clean(text, _thin_out_marks)))
+    return _shorten_repetitions(_without_ending(_shorten(letters)))
 
 
 def _normalise_1(text: str) -> str:
@@ -78,7 +88,16 @@ def _normalise_2(text: str) -> str:
     return _without_ending(_shorten_runs(_with_final_letters(_normalise_1(text))))
 
 
-NORMALISERS: Final[Mapping[int, Callable[[str], str]]] = {1: _normalise_1, 2: _normalise_2, 3: normalise}
+def _normalise_3(text: str) -> str:
+    return _without_ending(_shorten(_with_final_letters(_clean(text, _thin_out_marks))))
+
+
+NORMALISERS: Final[Mapping[int, Callable[[str], str]]] = {
+    1: _normalise_1,
+    2: _normalise_2,
+    3: _normalise_3,
+    4: normalise,
+}
 """The normaliser of each version; a model goes on reading what it was trained to read."""
 
 
@@ -101,6 +120,14 @@ def _shorten(text: str) -> str:
 
 def _shorten_runs(text: str) -> str:
     return _LONG_RUN.sub(r"\1\1\1", text)
+
+
+def _shorten_repetitions(text: str) -> str:
+    return _LONG_REPETITION.sub(r"\1\2", text)
+
+
+def _with_arabic_letters(text: str) -> str:
+    return text if _NOT_ARABIC.search(text) else text.translate(_PERSIAN_KEYBOARD)
 
 
 def _with_final_letters(text: str) -> str:
@@ -130,5 +157,11 @@ def _cut_marks(text: str) -> str:
 
 
 def has_words(text: str) -> bool:
-    """Tell whether ``text`` holds at least one letter of any script."""
-    return any(character.isalpha() for character in text)
+    """Tell whether ``text`` holds a letter of any script outside of codes, addresses and links.
+
+    A code has three digits in a row (``AB-1234``, an IBAN). Fewer make none: Arabic in Latin letters writes
+    some of its own with digits (``3ayez``).
+    """
+    return any(
+        any(character.isalpha() for character in word) and not _CODE.search(word) for word in text.split()
+    )

@@ -132,6 +132,13 @@ def test_a_megabyte_is_answered_and_says_that_it_was_not_read_whole(classifier: 
     assert prediction.action != "continue"
 
 
+def test_of_a_huge_message_that_shrinks_when_normalised_the_middle_is_left_out() -> None:
+    classifier = Classifier.load()
+    prediction = classifier.predict(REQUEST + "\u200b" * 300_000)
+    assert prediction.truncated
+    assert prediction.human_requested > 0.5
+
+
 def test_a_long_message_is_read_to_its_end(classifier: Classifier) -> None:
     filler = FILLER * 60
     for text in (REQUEST + filler, filler + REQUEST, filler + REQUEST + filler):

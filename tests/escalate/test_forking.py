@@ -85,3 +85,18 @@ def test_a_thread_that_forks_from_inside_is_not_stuck(monkeypatch: pytest.Monkey
     assert os.waitpid(child, 0)[1] == 0
     with NATIVE_CODE:
         pass
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_thread_that_never_went_out_holds_up_one_fork_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does of which a signal handler's exception ended the way out."""
+    monkeypatch.setattr("escalate.forking._LONGEST_WAIT", 0.5)
+    lost = Thread(target=NATIVE_CODE.__enter__)
+    lost.start()
+    lost.join()
+    fork_and_wait(Event())
+    monkeypatch.setattr("escalate.forking._LONGEST_WAIT", 1e6)
+    forking = Thread(target=fork_and_wait, args=(Event(),), daemon=True)
+    forking.start()
+    forking.join(30)
+    assert not forking.is_alive()

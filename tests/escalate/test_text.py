@@ -40,6 +40,12 @@ def test_normalising_hebrew_endings_twice_changes_nothing(read: Normaliser, text
     assert read(once) == once
 
 
+@given(st.lists(st.sampled_from(["a", "a.", "a!", "!", "ی", "ییی", "0001", "0002", "נ"]), max_size=12))
+def test_normalising_repeated_words_twice_changes_nothing(read: Normaliser, words: list[str]) -> None:
+    once = read(" ".join(words))
+    assert read(once) == once
+
+
 @given(any_text)
 def test_the_result_can_be_encoded_and_is_trimmed(read: Normaliser, text: str) -> None:
     result = read(text)
@@ -132,6 +138,13 @@ def test_letters_with_meaning_stay(letter: str) -> None:
         ("עמ' 3, מנכ\"ל", "עמ' 3, מנכ\"ל"),
         ("בכ-20 או ומ־10", "בכ-20 או ומ־10"),
         ("םםםמ", "םםם"),
+        ("agent agent agent", "agent agent agent"),
+        ("Agent AGENT agent\nagent agent!", "agent agent agent"),
+        ("agent agents agent agents", "agent agents agent agents"),
+        ("please help help help help me", "please help help help me"),
+        ("فی سحب غریب من حسابی", "في سحب غريب من حسابي"),
+        ("ابی اكلم موظف لو سمحتم، شكراً لکم", "ابي اكلم موظف لو سمحتم، شكرا لكم"),
+        ("چه کار کنم", "چه کار کنم"),
     ],
 )
 def test_examples(text: str, expected: str) -> None:
@@ -140,7 +153,21 @@ def test_examples(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", False), ("123 !?", False), ("👍🎉", False), ("https", True), ("א", True), ("ok 👍", True)],
+    [
+        ("", False),
+        ("123 !?", False),
+        ("👍🎉", False),
+        ("https", True),
+        ("א", True),
+        ("ok 👍", True),
+        ("ab-1234", False),
+        ("cz6508000000192000145399", False),
+        ("jan.novak@firma.cz", False),
+        ("https://example.com/order www.example.com", False),
+        ("ab-1234 nepřišlo", True),
+        ("3ayez 7ad", True),
+        ("b12", True),
+    ],
 )
 def test_words(text: str, words: bool) -> None:
     assert has_words(text) is words
@@ -166,3 +193,9 @@ def test_the_second_normaliser_still_reads_as_it_did() -> None:
     assert NORMALISERS[2]("באמת" + "!" * 70 + "?") == "באמת"
     assert normalise("באמת" + "!" * 70 + "?") == "באמת!!!?"
     assert NORMALISERS[2]("רוצה לבטל את המנוי שלומ.") == "רוצה לבטל את המנוי שלום"
+
+
+def test_the_third_normaliser_still_reads_as_it_did() -> None:
+    assert NORMALISERS[3]("Agent agent agent agent!") == "agent agent agent agent"
+    assert NORMALISERS[3]("فی حسابی") == "فی حسابی"
+    assert NORMALISERS[3]("רוצה לבטל את המנוי שלומ!!!!") == "רוצה לבטל את המנוי שלום"
