@@ -80,6 +80,23 @@ def make_folder(path: Path) -> None:
         raise FileError(f"cannot write into {path}: {error.strerror}") from error
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Stop before the work where its result could not be written.
+
+    Args:
+        path: The file that the result goes into.
+
+    Raises:
+        FileError: Its folder is not there or is none, or the file is a folder.
+    """
+    if not path.parent.exists():
+        raise FileError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if not path.parent.is_dir():
+        raise FileError(f"cannot write {path}: {path.parent} is a file; name another place")
+    if path.is_dir():
+        raise FileError(f"cannot write {path}: it is a folder; name a file in it")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a text as UTF-8.
 

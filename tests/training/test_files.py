@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from training.__main__ import app
 from training.errors import FileError
 from training.files import whole_file, whole_folder, write_whole
 
@@ -72,6 +74,38 @@ def test_a_file_in_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) 
     with pytest.raises(FileError, match="cannot write"):
         write_whole(tmp_path / "missing" / "report.md", "new")
     assert list(tmp_path.iterdir()) == []
+
+
+COMMANDS = {
+    "label-errors": ("label-errors", "none.csv", "--out"),
+    "thresholds": ("thresholds", "--data", "none.csv", "--recall", "0.9", "--out"),
+    "validate": ("validate", "none.csv", "--json"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ("missing/out", "there is no folder {}/missing; make it first"),
+        ("file/out", "{}/file is a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
+    command: str, out: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("old")
+    result = CliRunner().invoke(app, [*COMMANDS[command], str(tmp_path / out)])
+    assert result.exit_code == 1
+    assert f"training: cannot write {tmp_path / out}: {told.format(tmp_path)}" in result.output
+    assert "none.csv" not in result.output
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_policy_is_not_written_in_place_of_a_folder(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [*COMMANDS["thresholds"], str(tmp_path)])
+    assert result.exit_code == 1
+    assert f"cannot write {tmp_path}: it is a folder; name a file in it" in result.output
 
 
 def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:

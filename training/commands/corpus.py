@@ -53,8 +53,10 @@ def validate(
         raise typer.BadParameter("--targets and --held-out are for a corpus; leave them out for own tickets")
 
     def action() -> bool:
-        from training.files import write_whole
+        from training.files import refuse_unwritable, write_whole
 
+        if json_file is not None:
+            refuse_unwritable(json_file)
         report = _report_on_corpus(Path(source), targets, held_out) if corpus else _report_on(source, columns)
         if json_file is not None:
             write_whole(json_file, report.to_json())

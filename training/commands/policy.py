@@ -83,11 +83,12 @@ def thresholds(
     aim = _aim(missed_cost, hand_off_cost, capacity, volume, recall)
 
     def action() -> None:
-        from training.files import write_whole
+        from training.files import refuse_unwritable, write_whole
         from training.policy.report import show, write_report
         from training.policy.thresholds import Source, pick_policy, split_of
         from training.tickets.reading import read_tickets
 
+        refuse_unwritable(out)
         precision = read_recipe().escalate_precision if escalate_precision is None else escalate_precision
         source = split_of(corpus) if data is None else Source(data, read_tickets(data, columns).messages)
         result = pick_policy(

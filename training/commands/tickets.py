@@ -28,6 +28,7 @@ def label_errors(
     """List the labels that a cross-validated model disputes most, or apply your corrections of them."""
 
     def action() -> None:
+        from training.files import refuse_unwritable
         from training.tickets.corrections import apply_review
         from training.tickets.label_errors import find_label_errors
         from training.tickets.reading import read_tickets
@@ -36,6 +37,7 @@ def label_errors(
         console = Console()
         if out.exists():
             raise TicketsError(f"{out} exists; name another file with --out, or move it away first")
+        refuse_unwritable(out)
         if review is not None:
             changed = apply_review(source, columns, review, out)
             say(console, f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -62,6 +63,9 @@ LABELS: Final = (*OUTPUTS, *(f"second_{output}" for output in OUTPUTS))
 FIELDS: Final = tuple(field.name for field in fields(Message))
 _REQUIRED: Final = ("id", "text", "language")
 
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
+"""JSON can escape half a character; UTF-8, and so every file that is made of a message, cannot hold it."""
+
 
 def parse_message(data: Any) -> Message:
     """Build a message from the JSON data of one line.
@@ -81,6 +85,11 @@ def parse_message(data: Any) -> Message:
                 raise ValueError(f"{name} is {value!r}; it must be 0, 1 or null")
         elif not isinstance(value, str) and (value is not None or name in _REQUIRED):
             raise ValueError(f"{name} is {value!r}; it must be a string")
+        elif value is not None and (half := _HALF.search(value)):
+            raise ValueError(
+                f"{name} holds half a character, {half[0]!a} at position {half.start()}, as a text cut short "
+                "has it; take it out"
+            )
     if not data["text"].strip():
         raise ValueError("text is empty")
     if data["language"] not in LANGUAGE_CLASSES:

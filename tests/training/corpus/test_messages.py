@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from training.corpus.messages import (
+    FIELDS,
+    LABELS,
     Message,
     corpus_hash,
     load_corpus,
@@ -52,6 +54,17 @@ def test_every_wrong_row_is_named(tmp_path: Path) -> None:
     for row, word in ((2, "not JSON"), (3, "not UTF-8"), (4, "not a JSON object"), (5, "lacks text")):
         assert f"row {row}: {word}" in str(error.value)
     assert "row 1:" not in str(error.value)
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name not in LABELS])
+def test_half_a_character_is_refused_with_its_row(field: str, tmp_path: Path) -> None:
+    path = tmp_path / "en.jsonl"
+    rows = [GOOD, {**GOOD, "text": "whole \U0001f600"}, {**GOOD, field: "cut short \ud83d"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(CorpusError) as error:
+        read_messages(path)
+    (told,) = str(error.value).splitlines()
+    assert told.startswith(f"{path} row 3: {field} holds half a character, '\\ud83d' at position 10")
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
