@@ -13,7 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from escalate.classifier import Classifier, predict
-from escalate.errors import BundleError, EscalateError, MissingExtraError, PolicyError, ScoringError
+from escalate.errors import (
+    BundleError,
+    EscalateError,
+    MissingExtraError,
+    PolicyError,
+    ScoringError,
+    StoppedError,
+)
 from escalate.policy import Decision, Policy, Thresholds
 from escalate.prediction import Prediction
 from escalate.version import __version__
@@ -43,6 +50,7 @@ __all__ = [
     "PolicyError",
     "Prediction",
     "ScoringError",
+    "StoppedError",
     "Thresholds",
     "__version__",
     "predict",

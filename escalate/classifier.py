@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final
 
 from escalate.bundle import Bundle, load_bundle
-from escalate.errors import BundleError
+from escalate.errors import BundleError, StoppedError
 from escalate.model import Model, start_session
 from escalate.policy import LANGUAGES, Decision, Output, Policy
 from escalate.prediction import Prediction
@@ -20,6 +19,7 @@ from escalate.text import has_words
 from escalate.tokens import WindowTokenizer
 
 _CHUNK: Final = 64
+_CHUNK_CHARACTERS: Final = 20_000
 _CHUNKS_AHEAD: Final = 2
 # Normalising a text holds up all threads of Python. The model reads a tenth of so many characters, and of a
 # text that shrinks so much in the normaliser the rest is noise.
@@ -141,19 +141,23 @@ class Classifier:
             model=self._version,
         )
 
-    def predict_many(self, texts: Iterable[str], workers: int = 1) -> Iterator[Prediction]:
+    def predict_many(
+        self, texts: Iterable[str], workers: int = 1, stopped: Event | None = None
+    ) -> Iterator[Prediction]:
         """Answer for many messages, lazily and in their order; each answer equals ``predict``'s.
 
         Texts are taken from ``texts`` as the answers are asked for, so memory stays flat however
-        many there are. Several workers read up to 128 texts each ahead, and those texts come before the
-        first answer. When a text or ``texts`` itself
+        many there are. Several workers read up to 128 texts each ahead, fewer if they are long, and
+        those texts come before the first answer. When a text or ``texts`` itself
         raises, the answers before it come first.
 
         Args:
             texts: Messages; a single string is refused.
             workers: Threads that score side by side.
+            stopped: Once another thread sets it, no further text is scored.
 
         Raises:
+            StoppedError: ``stopped`` was set.
             TypeError: ``texts`` is a string, or one of them is not a string (the error names its
                 position when its turn comes).
             ValueError: ``workers`` is below 1.
@@ -162,31 +166,47 @@ class Classifier:
             raise TypeError("texts must be an iterable of strings; use predict for one text")
         if workers < 1:
             raise ValueError(f"workers is {workers}; it must be 1 or more")
-        numbered = enumerate(texts)
+        if stopped is None:
+            stopped = Event()
+        numbered = _until_stopped(enumerate(texts), stopped)
         if workers == 1:
             return map(self._predict_numbered, numbered)
-        return self._predict_parallel(numbered, workers)
+        return self._predict_parallel(numbered, workers, stopped)
 
-    def _predict_parallel(self, numbered: Iterator[tuple[int, str]], workers: int) -> Iterator[Prediction]:
+    def _predict_parallel(
+        self, numbered: Iterator[tuple[int, str]], workers: int, stopped: Event
+    ) -> Iterator[Prediction]:
         pending: deque[Future[tuple[list[Prediction], Exception | None]]] = deque()
+        ended = Event()
+
+        def is_wanted() -> bool:
+            return not (ended.is_set() or stopped.is_set())
+
         with ThreadPoolExecutor(workers, thread_name_prefix="escalate") as pool:
             try:
                 for chunk, source_error in _chunks(numbered):
-                    pending.append(pool.submit(self._predict_chunk, chunk, source_error))
+                    pending.append(pool.submit(self._predict_chunk, chunk, source_error, is_wanted))
                     if len(pending) >= _CHUNKS_AHEAD * workers:
                         yield from _answers(pending.popleft())
                 while pending:
                     yield from _answers(pending.popleft())
             finally:
+                # The pool waits for chunks that were begun, and each of them may take long.
+                ended.set()
                 for future in pending:
                     future.cancel()
 
     def _predict_chunk(
-        self, chunk: list[tuple[int, str]], source_error: Exception | None
+        self,
+        chunk: list[tuple[int, str]],
+        source_error: Exception | None,
+        is_wanted: Callable[[], bool],
     ) -> tuple[list[Prediction], Exception | None]:
         """Answer for a chunk up to its first error, and return that error, or the one of the source."""
         answers: list[Prediction] = []
         for item in chunk:
+            if not is_wanted():
+                return answers, StoppedError()
             try:
                 answers.append(self._predict_numbered(item))
             except Exception as error:
@@ -208,15 +228,26 @@ def _shorten(text: str) -> str:
     return f"{text[:half]} {text[-half:]}"
 
 
+def _until_stopped(numbered: Iterable[tuple[int, str]], stopped: Event) -> Iterator[tuple[int, str]]:
+    for item in numbered:
+        if stopped.is_set():
+            raise StoppedError
+        yield item
+
+
 def _chunks(
     numbered: Iterator[tuple[int, str]],
 ) -> Iterator[tuple[list[tuple[int, str]], Exception | None]]:
     """Yield the texts in chunks; the last comes with the error that ended the source, if one did."""
     while True:
         chunk: list[tuple[int, str]] = []
+        characters = 0
         try:
-            for item in islice(numbered, _CHUNK):
-                chunk.append(item)
+            for position, text in numbered:
+                chunk.append((position, text))
+                characters += len(text) if isinstance(text, str) else 0
+                if len(chunk) == _CHUNK or characters >= _CHUNK_CHARACTERS:
+                    break
         except Exception as error:
             yield chunk, error
             return

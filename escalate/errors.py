@@ -23,5 +23,13 @@ class MissingExtraError(EscalateError, ImportError):
         super().__init__(f"{feature} needs more packages: pip install 'escalate-nlp[{extra}]'")
 
 
+class StoppedError(EscalateError):
+    """Answers ended early, because whoever asked for them wants no more."""
+
+    def __init__(self) -> None:
+        """Say what is missing."""
+        super().__init__("stopped before all texts were scored; ask again for the others")
+
+
 class ScoringError(EscalateError):
     """A file cannot be scored: its input, its output, an option or an unfinished run is in the way."""

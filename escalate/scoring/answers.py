@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from threading import Event
 from typing import Final, Literal
@@ -97,13 +97,6 @@ def is_text(kind: pa.DataType) -> bool:
     )
 
 
-class Stopped(BaseException):
-    """Answers were no longer wanted.
-
-    No ``Exception``: ``predict_many`` would first give the answers that come before one.
-    """
-
-
 class Answerer:
     """Turns texts into the added columns; texts that are equal once normalised are scored once.
 
@@ -126,7 +119,7 @@ class Answerer:
         self._stopped = Event()
 
     def stop(self) -> None:
-        """Have answers that another thread asks for end early, with ``Stopped``."""
+        """Have answers that another thread asks for end early, with ``StoppedError``."""
         self._stopped.set()
 
     def answer(self, column: pa.Array | pa.ChunkedArray) -> pa.RecordBatch:
@@ -170,19 +163,13 @@ class Answerer:
                 unknown[key] = text
             else:
                 answers[key] = remembered
-        predictions = self._classifier.predict_many(self._until_stopped(unknown.values()), self._workers)
+        predictions = self._classifier.predict_many(unknown.values(), self._workers, self._stopped)
         answers.update(zip(unknown, predictions, strict=True))
         # Texts just used go to the end, the oldest go first.
         self._remembered.update(answers)
         while len(self._remembered) > _REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         return [None if key is None else answers[key] for key in keys]
-
-    def _until_stopped(self, texts: Iterable[str]) -> Iterator[str]:
-        for text in texts:
-            if self._stopped.is_set():
-                raise Stopped
-            yield text
 
 
 def _digest(text: str) -> bytes:

@@ -79,6 +79,8 @@ def score(
     """
     try:
         from escalate.scoring.csv_rows import CsvFormat
+        from escalate.scoring.files import parts_folder
+        from escalate.scoring.journal import Journal
         from escalate.scoring.plan import Options, estimate_seconds, make_plan
         from escalate.scoring.run import score_file
     except ModuleNotFoundError as error:
@@ -116,7 +118,11 @@ def score(
                 on_progress=on_progress,
             )
     except KeyboardInterrupt as error:
-        Console(stderr=True).print("interrupted; finished parts are kept, go on with --resume")
+        kept = Journal(parts_folder(output)).exists
+        rest = (
+            "finished parts are kept, go on with --resume" if kept else "no part is finished, nothing is kept"
+        )
+        Console(stderr=True).print(f"interrupted; {rest}")
         raise typer.Exit(EXIT_INTERRUPTED) from error
     _print_summary(summary, report)
 

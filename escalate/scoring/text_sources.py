@@ -32,6 +32,9 @@ _READ_BYTES: Final = 1 << 16
 _UNDECODABLE: Final = "escalate.surrogates"
 _MARKED: Final = "utf-8-sig"
 _DELIMITERS: Final = ",;\t|"
+_DEEPEST: Final = 48
+"""Brackets in brackets of a row, its own among them; pyarrow reads no Parquet of 50 lists in each other."""
+
 _ARRAY: Final = re.compile(r"\s*\[\s*(\{|$)")
 _SEPARATOR: Final = re.compile(r"\s*sep=.?\s*", re.IGNORECASE)
 
@@ -122,7 +125,8 @@ class JsonSource(Source):
         if rows and malformed == rows:
             raise ScoringError(
                 f"no line of {self.files[0].path} can be read as a JSON object: put one object into each "
-                "line, without NaN, and name its --encoding if that is not UTF-8"
+                f"line, without NaN and with brackets no more than {_DEEPEST} deep, and name its --encoding "
+                "if that is not UTF-8"
             )
         fields = [
             pa.field(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()
@@ -156,12 +160,28 @@ def _parse(line: str, file: TableFile) -> Record | Malformed:
         record = json.loads(line, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         record = None
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or _is_too_deep(record):
         return Malformed(line.removesuffix("\n").removesuffix("\r"))
     record = {readable(name): value for name, value in record.items()}
     for name, value in file.partitions.items():
         record.setdefault(name, value)
     return record
+
+
+def _is_too_deep(record: object) -> bool:
+    # Level by level, because a function that calls itself for each would end where json.loads does not.
+    level = [record]
+    for _ in range(_DEEPEST):
+        level = [inner for outer in level for inner in _values_in(outer)]
+        if not level:
+            return False
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _values_in(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _refuse_array(file: TableFile, first: Record | Malformed) -> None:

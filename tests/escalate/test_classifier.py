@@ -5,18 +5,19 @@ import multiprocessing
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import escalate
-from escalate import Classifier, Policy, Prediction, Thresholds, predict
+from escalate import Classifier, Policy, Prediction, StoppedError, Thresholds, predict
 from escalate.bundle import load_bundle
 from escalate.classifier import _CHUNK, _released
 from escalate.model import MAX_WINDOWS, Model
@@ -206,6 +207,60 @@ def test_answers_keep_their_order_although_later_texts_are_answered_first(
 
     monkeypatch.setattr(Classifier, "predict", predict_in_step)
     texts = [f"{i}" for i in range(300)]
+    assert [prediction.model for prediction in echoing.predict_many(texts, workers=2)] == texts
+
+
+def test_nobody_waits_for_answers_that_are_not_wanted(
+    echoing: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    waited_for = Event()
+    answer, shutdown = Classifier.predict, ThreadPoolExecutor.shutdown
+
+    def predict_in_step(self: Classifier, text: str) -> Prediction:
+        asked.append(text)
+        if int(text) >= _CHUNK:
+            assert waited_for.wait(60)
+        return answer(self, text)
+
+    def wait_for(self: ThreadPoolExecutor, **options: Any) -> None:
+        waited_for.set()
+        shutdown(self, **options)
+
+    monkeypatch.setattr(Classifier, "predict", predict_in_step)
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", wait_for)
+    answers = echoing.predict_many(map(str, range(300)), workers=2)
+    assert next(answers).model == "0"
+    assert isinstance(answers, Generator)
+    answers.close()
+    # The first chunk, and the text that each worker was at.
+    assert _CHUNK <= len(asked) <= _CHUNK + 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_answers_end_where_they_are_stopped(workers: int, echoing: Classifier) -> None:
+    texts = [f"message {i}" for i in range(1_000)]
+    stopped = Event()
+    answers = echoing.predict_many(texts, workers, stopped)
+    received = [next(answers) for _ in range(10)]
+    stopped.set()
+    with pytest.raises(StoppedError):
+        received.extend(iter(answers))
+    assert [prediction.model for prediction in received] == texts[: len(received)]
+    assert len(received) < len(texts)
+
+
+def test_a_few_long_texts_keep_every_worker_busy(
+    echoing: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, both = Classifier.predict, Barrier(2)
+
+    def predict_together(self: Classifier, text: str) -> Prediction:
+        both.wait(60)
+        return answer(self, text)
+
+    monkeypatch.setattr(Classifier, "predict", predict_together)
+    texts = [f"{i} {FILLER * 300}" for i in range(4)]
     assert [prediction.model for prediction in echoing.predict_many(texts, workers=2)] == texts
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -21,10 +22,10 @@ class Counting:
         self.asked: list[str] = []
         self._classifier = classifier
 
-    def predict_many(self, texts: Iterable[str], workers: int) -> Iterator[Prediction]:
+    def predict_many(self, texts: Iterable[str], workers: int, stopped: Event) -> Iterator[Prediction]:
         texts = list(texts)
         self.asked += texts
-        return self._classifier.predict_many(texts, workers)
+        return self._classifier.predict_many(texts, workers, stopped)
 
 
 def test_the_columns_and_their_types() -> None:

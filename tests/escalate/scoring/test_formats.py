@@ -256,6 +256,25 @@ def test_bad_json_lines_keep_their_place_and_content(tmp_path: Path) -> None:
         assert rows[7]["text"] == "half \\ud83d"
 
 
+@pytest.mark.parametrize("wrapped", ["[{}]", '{{"a": {}}}', '[{{"a": {}}}]'])
+def test_json_lines_nested_too_deep_cost_one_row(wrapped: str, tmp_path: Path) -> None:
+    def nested(levels: int) -> str:
+        value = "1"
+        while value.count("[") + value.count("{") < levels:
+            value = wrapped.format(value)
+        return value
+
+    # One level more with the brackets of the row itself; the reader of JSON bears even 900.
+    values = [nested(46), nested(48), nested(120), nested(900)]
+    lines = [f'{{"text": "Where is it?", "x": {value}}}' for value in values]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    for ending in ("parquet", "jsonl", "csv"):
+        score_file(tmp_path / "in.jsonl", tmp_path / f"out.{ending}", text_column="text")
+        rows = read_any(tmp_path / f"out.{ending}")
+        assert [row["status"] for row in rows] == ["ok", *["malformed_row"] * 3]
+        assert [row["text"] for row in rows] == ["Where is it?", *lines[1:]]
+
+
 def test_names_and_ids_that_do_not_fit_the_encoding(tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes("id,הודעה,text\nא,ב,\n2,ג,Where is it?\n".encode("cp1255"))

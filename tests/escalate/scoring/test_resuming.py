@@ -27,6 +27,7 @@ import pytest
 
 from escalate import Classifier, Prediction, ScoringError, processor, score_file
 from escalate.bundle import seal
+from escalate.cli import app
 from escalate.scoring.answers import Answerer
 from escalate.scoring.journal import Journal
 from escalate.scoring.journal import durable_file as durable
@@ -167,10 +168,10 @@ def asked_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     original = Classifier.predict_many
 
-    def predict_many(self: Classifier, texts: Any, workers: int = 1) -> Iterator[Any]:
+    def predict_many(self: Classifier, texts: Any, *arguments: Any) -> Iterator[Any]:
         texts = list(texts)
         asked.extend(texts)
-        return original(self, texts, workers)
+        return original(self, texts, *arguments)
 
     monkeypatch.setattr(Classifier, "predict_many", predict_many)
     return asked
@@ -499,8 +500,30 @@ def test_ctrl_c_and_resume(large: Path, tmp_path: Path) -> None:
     assert output.read_bytes() == undisturbed.read_bytes()
 
 
+@pytest.mark.parametrize(("rows", "said"), [(0, "nothing is kept"), (10, "kept, go on with --resume")])
+def test_an_interrupted_run_says_what_is_kept(
+    rows: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(lines: object, done: int, total: int) -> None:
+        if done >= rows:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("escalate.scoring.command._LogLines.__call__", interrupt)
+    source = write_csv(tmp_path / "in.csv", rows_of(60))
+    with pytest.raises(SystemExit) as ended:
+        app(["score", str(source), str(tmp_path / "out.csv")])
+    assert ended.value.code == 130
+    assert said in capsys.readouterr().err
+    assert (tmp_path / "out.csv.parts").exists() == bool(rows)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_that_ends_early_does_not_wait_for_the_part_under_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_csv(tmp_path / "in.csv", [{"text": f"where is parcel {i} now"} for i in range(60)])
     asked: list[str] = []
@@ -526,7 +549,7 @@ def test_a_run_that_ends_early_does_not_wait_for_the_part_under_way(
     monkeypatch.setattr(Classifier, "predict", predict_in_step)
     monkeypatch.setattr(Answerer, "stop", note_stop)
     with pytest.raises(Killed):
-        score_file(source, tmp_path / "out.csv", workers=1, on_progress=on_progress)
+        score_file(source, tmp_path / "out.csv", workers=workers, on_progress=on_progress)
     assert len(asked) == 11
 
 
