@@ -221,6 +221,28 @@ def test_bad_rows_keep_their_place_and_content(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize("options", [{}, {"text_column": "text"}])
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            "1,hello where is my parcel,\n" * 3,
+            "in.csv has as many cells as the header (2); the first has 3: let header",
+        ),
+        ('"1,5",hello,"two\nlines"\nfew\n', "the first has 3"),
+        ("hello where is my parcel\n", "the first has 1"),
+        ('1,"hello where\n2,"is my\n', "the first has a quote in a wrong place"),
+    ],
+)
+def test_csv_of_malformed_rows_only_is_refused(
+    rows: str, message: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text(f"id,text\n{rows}", encoding="utf-8")
+    with pytest.raises(ScoringError, match=re.escape(message)):
+        score_file(tmp_path / "in.csv", tmp_path / "out.csv", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
 def test_bad_json_lines_keep_their_place_and_content(tmp_path: Path) -> None:
     lines = [
         b'{"id": 1, "text": "good"}',
