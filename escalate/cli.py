@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -44,8 +46,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Result = TypeVar("Result")
-
 ModelOption = Annotated[
     Path | None,
     typer.Option("--model", help="Folder of a model bundle; without it the released model."),
@@ -56,7 +56,6 @@ PolicyOption = Annotated[
 ]
 
 
-@app.command()
 def predict(
     texts: Annotated[
         list[str] | None,
@@ -73,7 +72,7 @@ def predict(
     Write -- before messages that begin with a dash.
     Exit codes: 0 answered, 1 a model or policy that cannot be used, 2 wrong arguments.
     """
-    classifier = _or_exit(lambda: Classifier.load(model, policy=policy))
+    classifier = Classifier.load(model, policy=policy)
     if not texts and sys.stdin is None:
         raise typer.BadParameter("name a message, or give messages on standard input")
     messages = iter(texts) if texts else _lines()
@@ -88,13 +87,12 @@ def predict(
     Console().print(table)
 
 
-@app.command()
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole manifest.")] = False,
     model: ModelOption = None,
 ) -> None:
     """Describe a model: version, languages, outputs, metrics, licence of the base, checksums."""
-    manifest = _or_exit(lambda: load_bundle(model)).manifest
+    manifest = load_bundle(model).manifest
     if as_json:
         print(json.dumps(manifest, ensure_ascii=False, indent=2))
         return
@@ -151,24 +149,32 @@ def main() -> None:
     app()
 
 
-def _or_exit(action: Callable[[], Result]) -> Result:
-    try:
-        return action()
-    except EscalateError as error:
-        _fail(str(error))
-
-
 def _exiting(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that exits with one sentence where ``command`` raises an error of escalate."""
+    """Return a command that exits with one sentence where a file, a stream or escalate is in the way."""
 
     @wraps(command)
     def guarded(*arguments: Any, **options: Any) -> None:
-        _or_exit(lambda: command(*arguments, **options))
+        try:
+            command(*arguments, **options)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except EscalateError as error:
+            _fail(str(error))
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # typer ends quietly where nobody reads on
+                raise
+            if error.filename is None and sys.stdout is not None:
+                # What could not be written would fail again when Python ends.
+                with suppress(OSError):
+                    sys.stdout.close()
+            place = "standard input or output" if error.filename is None else error.filename
+            _fail(f"cannot read or write {place}: {error.strerror or error}")
 
     return guarded
 
 
-app.command()(_exiting(score))
+for _command in (predict, info, score):
+    app.command()(_exiting(_command))
 
 
 def _fail(message: str) -> NoReturn:

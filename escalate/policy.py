@@ -183,7 +183,7 @@ class Policy:
             PolicyError: The file is missing, is not JSON or does not hold a policy.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise PolicyError(f"cannot read the policy file {path}: {error.strerror}") from error
         except (RecursionError, ValueError) as error:

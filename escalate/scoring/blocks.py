@@ -138,15 +138,19 @@ class TableBlock(Block):
         """Return the values of a column.
 
         Raises:
-            ScoringError: Text inside a nested value is not UTF-8.
+            ScoringError: A value has no form in JSON: text inside a nested one that is not UTF-8, or what
+                neither Python nor Arrow can write out.
         """
         try:
             return json_ready(self.rows.column(column))
-        except UnicodeDecodeError as error:
+        except (OverflowError, TypeError, ValueError, pa.ArrowException) as error:
             last = self.first_row + len(self) - 1
+            what = "values that cannot be written as text"
+            if isinstance(error, UnicodeDecodeError):
+                what = "lists or structures with text that is not UTF-8"
             raise ScoringError(
-                f"{self.file.path}, rows {self.first_row} to {last}: column {column} holds lists or "
-                f"structures with text that is not UTF-8 ({error}); correct them or drop the column"
+                f"{self.file.path}, rows {self.first_row} to {last}: column {column} holds {what} "
+                f"({error}); correct them or drop the column"
             ) from error
 
     def records(self, text_column: str) -> list[Record]:

@@ -95,20 +95,12 @@ def find_files(source: str, ignored: Path) -> list[TableFile]:
         ignored: A folder whose files are no input, though a pattern may fit them.
 
     Raises:
-        ScoringError: There is no such file, or the files differ in format.
+        ScoringError: There is no such file, one cannot be reached, or the files differ in format.
     """
-    path = Path(source)
-    if path.is_file():
-        return [describe_file(path)]
-    if path.is_dir():
-        found = [describe_file(inner, path) for inner in sorted(path.rglob("*")) if _is_data(inner, path)]
-    else:
-        root = _fixed_part(path)
-        # A set, because a pattern with ** can find a file more than once.
-        names = sorted({Path(name) for name in glob.glob(source, recursive=True)})  # noqa: PTH207
-        own = ignored.resolve()
-        files = (name for name in names if name.is_file() and own not in name.resolve().parents)
-        found = [describe_file(name, root) for name in files]
+    try:
+        found = _described(source, ignored)
+    except OSError as error:
+        raise ScoringError(f"cannot read {error.filename or source}: {error.strerror}") from error
     if not found:
         raise ScoringError(f"there is nothing to read at {source}; name a file, a folder or a pattern")
     for file in found:
@@ -118,6 +110,20 @@ def find_files(source: str, ignored: Path) -> list[TableFile]:
                 "score each format on its own, for example with a pattern"
             )
     return found
+
+
+def _described(source: str, ignored: Path) -> list[TableFile]:
+    path = Path(source)
+    if path.is_file():
+        return [describe_file(path)]
+    if path.is_dir():
+        return [describe_file(inner, path) for inner in sorted(path.rglob("*")) if _is_data(inner, path)]
+    root = _fixed_part(path)
+    # A set, because a pattern with ** can find a file more than once.
+    names = sorted({Path(name) for name in glob.glob(source, recursive=True)})  # noqa: PTH207
+    own = ignored.resolve()
+    files = (name for name in names if name.is_file() and own not in name.resolve().parents)
+    return [describe_file(name, root) for name in files]
 
 
 def fingerprint(file: TableFile) -> str:

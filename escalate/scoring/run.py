@@ -113,9 +113,12 @@ def score_file(
             from escalate.scoring.report import write_report
         except ModuleNotFoundError as error:
             raise MissingExtraError(f"a report (module {error.name})", "batch") from error
-    if target.is_dir():
-        raise ScoringError(f"{target} is a folder; name a file")
-    _refuse_places(target, None if report is None else Path(report))
+    try:
+        _refuse_places(target, None if report is None else Path(report))
+    except OSError as error:
+        raise ScoringError(
+            f"cannot write {error.filename or target}: {error.strerror}; name another place"
+        ) from error
     with locked_folder(target) as folder:
         journal = Journal(folder)
         _refuse_leftovers(target, journal, resume=resume, overwrite=overwrite)
@@ -144,6 +147,8 @@ def score_file(
 
 def _refuse_places(target: Path, report: Path | None) -> None:
     """Refuse an output or a report where none can be written."""
+    if target.is_dir():
+        raise ScoringError(f"{target} is a folder; name a file")
     if not target.parent.exists():
         raise ScoringError(f"cannot write {target}: No such file or directory; make the folder first")
     if not target.parent.is_dir():

@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 import pyarrow as pa
 
 from escalate.errors import ScoringError
-from escalate.scoring.blocks import Block, Record, RecordBlock
+from escalate.scoring.blocks import Record, RecordBlock
 from escalate.scoring.csv_rows import CsvFormat, Malformed, read_rows
 from escalate.scoring.files import TableFile
 from escalate.scoring.sources import (
@@ -63,11 +63,22 @@ class CsvSource(Source):
             refuse_duplicates(file, own)
             names = names or own
             refuse_other_columns(self.files[0], names, file, own)
-        rows_in_all = sum(len(block) for block in self.blocks())
+        rows_in_all = malformed = 0
+        first: tuple[TableFile, Malformed] | None = None
+        for file in self.files:
+            with reading(file):
+                for block in self.read_file(file):
+                    rows_in_all += len(block)
+                    for row in block.rows:
+                        if isinstance(row, Malformed):
+                            malformed += 1
+                            first = first or (file, row)
+        if first is not None and malformed == rows_in_all:
+            self._refuse_all(*first, len(names))
         fields = (pa.field(name, pa.string()) for name in names)
         return Survey(rows_in_all, self.with_partitions(fields), self._is_marked(self.files[0]))
 
-    def read_file(self, file: TableFile) -> Iterator[Block]:
+    def read_file(self, file: TableFile) -> Iterator[RecordBlock]:
         """Yield the rows below the header."""
         with self._open(file) as rows:
             header = _header(file, rows)
@@ -79,6 +90,15 @@ class CsvSource(Source):
                 for row in rows
             )
             yield from _blocks(file, records)
+
+    def _refuse_all(self, file: TableFile, first: Malformed, width: int) -> NoReturn:
+        """Stop at an input whose every row is malformed, of which this is the first."""
+        row = next(read_rows(io.StringIO(first.raw, newline=""), self._layout, file.tabs))
+        found = "a quote in a wrong place" if isinstance(row, Malformed) else f"{len(row)}"
+        raise ScoringError(
+            f"no row of {file.path} has as many cells as the header ({width}); the first has {found}: let "
+            "header and rows have the same cells, or name the file's --delimiter, --quote and --escape"
+        )
 
     def _is_marked(self, file: TableFile) -> bool:
         if self._encoding != _MARKED:

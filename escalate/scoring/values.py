@@ -104,7 +104,12 @@ def json_ready(column: pa.ChunkedArray) -> list[object]:
     """Return the values of an Arrow column as JSON knows them.
 
     Times, dates, durations and decimals become text, bytes become the text they spell, NaN and
-    infinities null.
+    infinities null, and whatever else JSON does not know its text in Python.
+
+    Raises:
+        OverflowError: A nested value, such as a date after the year 9999, is too large for Python.
+        ValueError: Text inside a nested value is not UTF-8, or a structure has a name twice.
+        pa.ArrowException: A time zone is not known, or Arrow writes no values of this type as text.
     """
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
@@ -139,7 +144,7 @@ def _plain(value: object) -> object:
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
-    return value
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def _duration(nanoseconds: int) -> str:

@@ -102,6 +102,19 @@ def test_a_wrong_policy_exits_1(tmp_path: Path) -> None:
     assert b"policy.json" in finished.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.parametrize(
+    "arguments", [("predict", "hello"), ("predict", "--json", "hello"), ("info", "--json")]
+)
+def test_a_full_disk_under_the_output_exits_1_with_one_sentence(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "escalate", *arguments]
+        finished = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert finished.returncode == 1
+    sentence = b"escalate: cannot read or write standard input or output: No space left on device"
+    assert finished.stderr.splitlines() == [sentence]
+
+
 @pytest.mark.parametrize("arguments", [("predict", "--unknown"), ("unknown",)])
 def test_wrong_arguments_exit_2(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).returncode == 2

@@ -121,6 +121,13 @@ def test_unknown_names_are_refused() -> None:
         Policy(POLICY.offer, POLICY.escalate, unsupported="shrug")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_policy_file_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(POLICY.to_dict()), encoding=encoding)
+    assert Policy.from_file(path) == POLICY
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, "{}", '{"offer": {}, "escalate": {}}'])
 def test_a_file_that_is_no_policy_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "policy.json"

@@ -245,6 +245,38 @@ def test_wrong_files_say_what_is_wrong(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the errors of POSIX")
+@pytest.mark.parametrize(
+    ("source_name", "output_name", "report", "message"),
+    [
+        ("long.csv", "out.csv", None, "cannot read .*long.csv: File name too long"),
+        ("*long.csv", "out.csv", None, "cannot read .*long.csv: File name too long"),
+        ("in.csv", "long.csv", None, "cannot write .*long.csv: File name too long; name another"),
+        ("in.csv", "long/out.csv", None, "cannot write .*out.csv: File name too long; name another"),
+        ("in.csv", "out.csv", "long", "cannot write .*long: File name too long; name another"),
+    ],
+)
+def test_names_that_no_file_can_have_are_refused(
+    source_name: str, output_name: str, report: str | None, message: str, source: Path, tmp_path: Path
+) -> None:
+    source_name, output_name = (name.replace("long", "long" * 80) for name in (source_name, output_name))
+    folder = None if report is None else tmp_path / (report * 80)
+    with pytest.raises(ScoringError, match=message):
+        score_file(tmp_path / source_name, tmp_path / output_name, report=folder)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_summary_that_cannot_be_shown_exits_1_and_keeps_the_output(source: Path, tmp_path: Path) -> None:
+    command = score_command(source, tmp_path / "out.csv")
+    with Path("/dev/full").open("wb") as full:
+        finished = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8")
+    assert finished.returncode == 1
+    assert "No space left on device" in finished.stderr.splitlines()[-1]
+    assert "Traceback" not in finished.stderr
+    assert len(read_any(tmp_path / "out.csv")) == 60
+
+
 def test_an_input_is_not_overwritten_by_its_answers(source: Path) -> None:
     with pytest.raises(ScoringError, match="is an input file"):
         score_file(source, source, overwrite=True)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import uuid
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,28 @@ def test_bad_rows_keep_their_place_and_content(tmp_path: Path) -> None:
             (5, "5"),
             (6, None),
         ]
+
+
+@pytest.mark.parametrize("options", [{}, {"text_column": "text"}])
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            "1,hello where is my parcel,\n" * 3,
+            "in.csv has as many cells as the header (2); the first has 3: let header",
+        ),
+        ('"1,5",hello,"two\nlines"\nfew\n', "the first has 3"),
+        ("hello where is my parcel\n", "the first has 1"),
+        ('1,"hello where\n2,"is my\n', "the first has a quote in a wrong place"),
+    ],
+)
+def test_csv_of_malformed_rows_only_is_refused(
+    rows: str, message: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text(f"id,text\n{rows}", encoding="utf-8")
+    with pytest.raises(ScoringError, match=re.escape(message)):
+        score_file(tmp_path / "in.csv", tmp_path / "out.csv", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
 def test_bad_json_lines_keep_their_place_and_content(tmp_path: Path) -> None:
@@ -549,6 +572,37 @@ def test_broken_strings_inside_lists_in_parquet_name_their_column(tmp_path: Path
         score_file(source, tmp_path / "out.jsonl")
     with pytest.raises(ScoringError, match="column tags"):
         score_file(source, tmp_path / "more.parquet", time_column="tags")
+
+
+@pytest.mark.parametrize(
+    ("odd", "cause"),
+    [
+        (pa.array([[{"when": 2**60}]], pa.list_(pa.struct({"when": pa.timestamp("us")}))), "out of range"),
+        (pa.array([{"day": 10**8}], pa.struct({"day": pa.date32()})), "out of range"),
+        (pa.array([0], pa.timestamp("us", "Moon/Base")), "Moon/Base"),
+    ],
+    ids=["far time in a list", "far day in a structure", "unknown time zone"],
+)
+def test_parquet_values_that_have_no_text_name_their_column(
+    odd: pa.Array, cause: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"odd": odd, "text": MESSAGES[:1]}), source)
+    for ending in ("jsonl", "csv"):
+        with pytest.raises(ScoringError, match=rf"rows 1 to 1: column odd holds values .*{cause}.*; correct"):
+            score_file(source, tmp_path / f"out.{ending}", text_column="text")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
+    score_file(source, tmp_path / "out.parquet", text_column="text")
+    assert pq.read_table(tmp_path / "out.parquet")["odd"].chunk(0).equals(odd)
+
+
+@pytest.mark.skipif(not hasattr(pa, "uuid"), reason="needs a pyarrow that knows UUIDs")
+def test_what_json_does_not_know_inside_a_structure_becomes_text(tmp_path: Path) -> None:
+    key = uuid.UUID(int=7)
+    nested = pa.StructArray.from_arrays([pa.array([key.bytes], pa.uuid())], ["key"])
+    pq.write_table(pa.table({"nested": nested, "text": MESSAGES[:1]}), tmp_path / "in.parquet")
+    score_file(tmp_path / "in.parquet", tmp_path / "out.jsonl", text_column="text")
+    assert read_any(tmp_path / "out.jsonl")[0]["nested"] == {"key": str(key)}
 
 
 VALUES = st.recursive(
