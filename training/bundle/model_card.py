@@ -130,7 +130,7 @@ def _limits_of(data: Mapping[str, Any]) -> str:
         else ""
     )
     return f"""{own}{only}
-- Beside them stood messages of a corpus ({data["corpus"]["messages"]["train"]:,}, {data["corpus"]["licence"]}), so that {data["own_share"]:.0%} of what
+- Beside them stood messages of a corpus ({data["corpus"]["drawn"]:,}, {data["corpus"]["licence"]}), so that {data["own_share"]:.0%} of what
   was learned were own messages. In what the own messages do not hold it answers as that corpus taught."""
 
 
@@ -157,7 +157,7 @@ def _made_of(manifest: Mapping[str, Any]) -> str:
         for output in OUTPUTS
     )
     corpus = (
-        f"\n| beside them | {data['corpus']['messages']['train']:,} messages of a corpus, "
+        f"\n| beside them | {data['corpus']['drawn']:,} messages of a corpus, "
         f"{data['corpus']['licence']}, SHA-256 `{data['corpus']['sha256']}` |"
         if "corpus" in data
         else ""

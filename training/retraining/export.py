@@ -25,7 +25,7 @@ from training.fitting.recipe import Recipe
 from training.network.early_exit import EarlyExit, Network, members
 from training.network.restoring import bundle_identity
 from training.printing import say
-from training.retraining.mixing import at_most
+from training.retraining.mixing import at_most, drawn_messages
 from training.retraining.plan import Plan
 from training.retraining.retrain import Trained
 
@@ -138,9 +138,11 @@ def _describe(trained: Trained, plan: Plan, draft: Draft) -> dict[str, Any]:
         "calibration_corpus": corpus_hash(plan.corpus),
     }
     if plan.own_share < 1:
+        learned, beside = len(own.splits["train"]), len(trained.corpus["train"])
         data["corpus"] = {
             "sha256": corpus_hash(plan.corpus),
             "messages": {name: len(messages) for name, messages in trained.corpus.items()},
+            "drawn": drawn_messages(learned, beside, plan.own_share, plan.passes(learned)),
             "licence": CORPUS_LICENCE if is_project(plan.corpus) else USER_LICENCE,
         }
     return data

@@ -17,6 +17,11 @@ def corpus_messages(own: int, share: float) -> int:
     return round(own * (1 - share) / share)
 
 
+def drawn_messages(own: int, corpus: int, share: float, epochs: int) -> int:
+    """Return how many different messages of a corpus of so many ``mix`` draws beside so many own ones."""
+    return min(corpus, corpus_messages(own * epochs, share))
+
+
 def mix(own: Sequence[Message], corpus: Sequence[Message], share: float, epochs: int, seed: int) -> Examples:
     """Return what is learned: own messages ``epochs`` times, and beside them some of the corpus.
 

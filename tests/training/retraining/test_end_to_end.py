@@ -75,6 +75,12 @@ def test_a_model_trained_further_is_judged_by_what_its_start_never_saw(
     second = write_csv(workplace / "second.csv", tickets, partial)
     options = ("--version", "mine", "--epochs", "1")
     assert run(*train(first, "models/mine", tiny_bundle, tiny_corpus, recipe_file, *options)).exit_code == 0
+    counts = Classifier.load("models/mine").manifest["data"]
+    drawn = counts["messages"]["train"]
+    assert counts["corpus"]["messages"]["train"] > counts["corpus"]["drawn"] == drawn
+    card = Path("models/mine/MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"Beside them stood messages of a corpus ({drawn}, " in card
+    assert f"| beside them | {drawn} messages of a corpus, " in card
     further = run(*train(second, "models/further", Path("models/mine"), tiny_corpus, recipe_file, *options))
     assert further.exit_code == 0, further.output
     assert "messages are in train: the model to start from learned them" in " ".join(further.output.split())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from escalate.policy import LANGUAGES
 from tests.training.making import make_message
-from training.retraining.mixing import mix, without
+from training.retraining.mixing import drawn_messages, mix, without
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.05, 1), st.integers(1, 4), st.integers(0, 99))
@@ -23,6 +23,7 @@ def test_own_messages_have_their_share(own: int, corpus: int, share: float, epoc
     assert counted / len(examples) == pytest.approx(share, abs=0.5 / counted)
     drawn = Counter(text for text in examples.texts if text.startswith("their"))
     written = {message.text for message in theirs}
+    assert len(written & set(drawn)) == drawn_messages(own, corpus, share, epochs)
     if len(examples) - counted >= corpus:
         assert written <= set(drawn)
     assert {message.text for message in ours} <= set(examples.texts)
