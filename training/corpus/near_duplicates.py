@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+
+from scipy.cluster.hierarchy import DisjointSet
 
 JACCARD: Final = 0.7
 """Texts that share at least this much of their shingles are near duplicates."""
@@ -17,6 +20,8 @@ _SHINGLE: Final = 5
 # net brings are cheap, because every candidate is compared exactly.
 _BANDS: Final = 40
 _ROWS: Final = 3
+# Sets of shingles take 20 KB for a text of 200 characters, too much to keep those of all texts.
+_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +40,8 @@ def shingles(text: str) -> set[str]:
 
 def jaccard(first: set[str], second: set[str]) -> float:
     """Return the share of elements that two sets have in common."""
-    return len(first & second) / len(first | second)
+    common = len(first & second)
+    return common / (len(first) + len(second) - common)
 
 
 def near_duplicates(texts: Iterable[str]) -> list[NearDuplicate]:
@@ -47,18 +53,46 @@ def near_duplicates(texts: Iterable[str]) -> list[NearDuplicate]:
     Returns:
         The pairs in a fixed order.
     """
+    found = []
+    shingles_of = lru_cache(_REMEMBERED)(shingles)
+    for text, candidates in _candidates(texts):
+        for other in candidates:
+            similarity = jaccard(shingles_of(text), shingles_of(other))
+            if similarity >= JACCARD:
+                found.append(NearDuplicate(other, text, similarity))
+    return sorted(found)
+
+
+def near_duplicate_sets(texts: Iterable[str]) -> list[set[str]]:
+    """Return the sets of different texts that the pairs of ``near_duplicates`` connect.
+
+    Args:
+        texts: Normalised texts in any order; equal texts count once.
+
+    Returns:
+        Sets of at least two texts; a text without a near duplicate is in none.
+    """
+    sets: DisjointSet = DisjointSet()
+    shingles_of = lru_cache(_REMEMBERED)(shingles)
+    for text, candidates in _candidates(texts):
+        sets.add(text)
+        for other in candidates:
+            # The texts of one web form are near duplicates of each other: most pairs connect nothing new.
+            if sets.connected(text, other):
+                continue
+            if jaccard(shingles_of(text), shingles_of(other)) >= JACCARD:
+                sets.merge(text, other)
+    return [subset for subset in sets.subsets() if len(subset) > 1]
+
+
+def _candidates(texts: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each text with those before it that may be near duplicates of it."""
     from datasketch import MinHash, MinHashLSH
 
     # Sorted, so that the order of the corpus does not matter.
     long = sorted({text for text in texts if len(text) >= SHORTEST})
     index = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
-    found = []
     encoded = ([part.encode() for part in shingles(text)] for text in long)
     for i, sketch in enumerate(MinHash.generator(encoded, num_perm=_BANDS * _ROWS)):
-        own = shingles(long[i])
-        for k in index.query(sketch):
-            similarity = jaccard(own, shingles(long[k]))
-            if similarity >= JACCARD:
-                found.append(NearDuplicate(long[k], long[i], similarity))
+        yield long[i], [long[k] for k in index.query(sketch)]
         index.insert(i, sketch)
-    return sorted(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -29,15 +29,28 @@ PUBLIC_CHANNELS: Final = ("review", "social", "survey")
 
 def components(messages: Sequence[Message]) -> list[list[Message]]:
     """Return the messages in sets that share a group, a pair or a situation with no other set."""
-    sets: DisjointSet = DisjointSet(range(len(messages)))
-    first: dict[tuple[str, str], int] = {}
-    for i, message in enumerate(messages):
-        for kind in ("group", "pair", "situation"):
-            value = getattr(message, kind)
-            if value is not None:
-                key = (kind, f"{message.language}/{value}")
-                sets.merge(i, first.setdefault(key, i))
-    return [[messages[i] for i in sorted(subset)] for subset in sets.subsets()]
+    keys = [
+        [
+            (kind, message.language, value)
+            for kind in ("group", "pair", "situation")
+            if (value := getattr(message, kind)) is not None
+        ]
+        for message in messages
+    ]
+    return [[messages[i] for i in places] for places in joined(keys)]
+
+
+def joined(keys: Sequence[Sequence[Hashable]]) -> list[list[int]]:
+    """Return the places in ``keys`` in sets that share a key with no other set.
+
+    The sets and the places in them are in the order of ``keys``.
+    """
+    sets: DisjointSet = DisjointSet(range(len(keys)))
+    first: dict[Hashable, int] = {}
+    for place, own in enumerate(keys):
+        for key in own:
+            sets.merge(place, first.setdefault(key, place))
+    return sorted(sorted(subset) for subset in sets.subsets())
 
 
 def split(messages: Sequence[Message], seed: int, trials: int = TRIALS) -> dict[str, list[Message]]:

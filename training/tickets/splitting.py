@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from random import Random
 from typing import Final, Literal
 
-from scipy.cluster.hierarchy import DisjointSet
-
 from escalate.policy import OUTPUTS
 from escalate.text import normalise
 from training.corpus.messages import SPLITS, Message
-from training.corpus.near_duplicates import near_duplicates
-from training.corpus.splitting import SHARES
+from training.corpus.near_duplicates import near_duplicate_sets
+from training.corpus.splitting import SHARES, joined
 from training.errors import TicketsError
 from training.tickets.reading import Tickets
 
@@ -46,7 +44,11 @@ class Split:
 
 
 def split_tickets(
-    tickets: Tickets, method: str | None = None, seed: int = 1, learned: Set[str] = frozenset()
+    tickets: Tickets,
+    method: str | None = None,
+    seed: int = 1,
+    learned: Set[str] = frozenset(),
+    alike: Iterable[Set[str]] | None = None,
 ) -> Split:
     """Split tickets 80/10/10 by group where there are groups, else by time, else at random.
 
@@ -60,12 +62,13 @@ def split_tickets(
         seed: Seed of the assignment by group and at random.
         learned: Normalised texts that the model to start from has learned: they, and what belongs to them,
             are for training, beside 80 % of the others.
+        alike: What ``nearly_equal`` returns of the tickets, where it is known already.
 
     Raises:
         TicketsError: A split would be empty, or there is no column for the method.
     """
     chosen, reason = _choose(tickets, method)
-    parts = related(tickets.messages)
+    parts = related(tickets.messages, alike)
     free = [part for part in parts if not _holds(part, tickets.messages, learned)]
     if len(free) < FEWEST:
         raise TicketsError(f"{tickets.source} has {_too_few(len(tickets.messages), len(parts), len(free))}")
@@ -87,21 +90,29 @@ def split_tickets(
     return Split(train, validation, test, chosen, reason)
 
 
-def related(messages: Sequence[Message]) -> list[list[int]]:
+def nearly_equal(messages: Iterable[Message]) -> list[set[str]]:
+    """Return the normalised texts of messages that are nearly equal to others, in sets."""
+    return near_duplicate_sets(normalise(message.text) for message in messages)
+
+
+def related(messages: Sequence[Message], alike: Iterable[Set[str]] | None = None) -> list[list[int]]:
     """Return the positions of messages in sets that share a group or nearly a text with no other set.
 
     The sets and the positions in them are in the order of the messages.
+
+    Args:
+        messages: The messages.
+        alike: What ``nearly_equal`` returns of them, where it is known already.
     """
-    sets: DisjointSet = DisjointSet(range(len(messages)))
-    first: dict[tuple[str, str], int] = {}
-    texts = [normalise(message.text) for message in messages]
-    for i, (message, text) in enumerate(zip(messages, texts, strict=True)):
-        sets.merge(i, first.setdefault(("text", text), i))
+    alike = nearly_equal(messages) if alike is None else alike
+    set_of = {text: number for number, texts in enumerate(alike) for text in texts}
+    keys: list[list[Hashable]] = []
+    for message in messages:
+        text = normalise(message.text)
+        keys.append([("text", set_of.get(text, text))])
         if message.group is not None:
-            sets.merge(i, first.setdefault(("group", message.group), i))
-    for found in near_duplicates(texts):
-        sets.merge(first["text", found.first], first["text", found.second])
-    return sorted(sorted(subset) for subset in sets.subsets())
+            keys[-1].append(("group", message.group))
+    return joined(keys)
 
 
 def _holds(part: Sequence[int], messages: Sequence[Message], texts: Set[str]) -> bool:

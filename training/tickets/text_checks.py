@@ -7,7 +7,7 @@ is a warning here.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from random import Random
 from typing import Any, Final
 
@@ -17,7 +17,6 @@ from escalate.policy import LANGUAGES, OUTPUTS
 from escalate.text import normalise
 from training.corpus.checks import AGREEMENT, LENGTH_AUC, check_variety
 from training.corpus.language_check import agreement, wrong_script
-from training.corpus.near_duplicates import near_duplicates
 from training.corpus.problems import Problem, warning
 from training.corpus.statistics import Numbers, by_language, fewest_of_a_label, length_auc
 from training.tickets.personal_data import KINDS, count_personal_data
@@ -42,15 +41,21 @@ _FEWEST: Final = 30
 _SHOWN_ROWS: Final = 8
 
 
-def check_duplicates(tickets: Tickets) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Count equal and nearly equal texts and look for equal texts with contradictory labels."""
+def check_duplicates(
+    tickets: Tickets, alike: Iterable[Set[str]]
+) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Count equal and nearly equal texts and look for equal texts with contradictory labels.
+
+    Args:
+        tickets: The tickets.
+        alike: What ``training.tickets.splitting.nearly_equal`` returns of them.
+    """
     rows_of: defaultdict[str, list[int]] = defaultdict(list)
     for i, message in enumerate(tickets.messages):
         rows_of[normalise(message.text)].append(i)
     same = {text: positions for text, positions in rows_of.items() if len(positions) > 1}
     exact = {i for positions in same.values() for i in positions}
-    pairs = near_duplicates(rows_of)
-    near = {i for pair in pairs for text in (pair.first, pair.second) for i in rows_of[text]} - exact
+    near = {i for texts in alike for text in texts for i in rows_of[text]} - exact
     numbers = {}
     for language in by_language(tickets.messages):
         own = {i for i, message in enumerate(tickets.messages) if message.language == language}

@@ -21,7 +21,7 @@ from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.label_checks import check_amounts, check_labels, count_labels
 from training.tickets.reading import Tickets, read_tickets
-from training.tickets.splitting import Split, split_tickets
+from training.tickets.splitting import Split, nearly_equal, split_tickets
 from training.tickets.text_checks import (
     check_beginnings,
     check_duplicates,
@@ -57,11 +57,12 @@ def check_tickets(source: str | Path, columns: Columns) -> TicketsReport:
     tickets = read_tickets(source, columns)
     problems: list[Problem] = []
     split = None
+    alike = nearly_equal(tickets.messages)
     try:
-        split = split_tickets(tickets)
+        split = split_tickets(tickets, alike=alike)
     except TicketsError as caught:
         problems.append(error("split", str(caught)))
-    duplicates, duplicate_problems = check_duplicates(tickets)
+    duplicates, duplicate_problems = check_duplicates(tickets, alike)
     variety, beginning_problems = check_beginnings(tickets)
     personal_data, personal_problems = check_personal_data(tickets)
     names, name_problems = check_names(tickets)

@@ -31,7 +31,14 @@ from training.corpus.messages import (
     parse_message,
     write_messages,
 )
-from training.corpus.near_duplicates import JACCARD, jaccard, near_duplicates, shingles
+from training.corpus.near_duplicates import (
+    JACCARD,
+    jaccard,
+    near_duplicate_sets,
+    near_duplicates,
+    shingles,
+)
+from training.corpus.splitting import joined
 from training.corpus.statistics import kappa, length_auc
 from training.corpus.targets import Targets
 from training.corpus.validation import Report, check_corpus
@@ -313,6 +320,9 @@ def test_the_search_finds_what_comparing_all_pairs_finds(texts: list[str], rando
     assert {(pair.first, pair.second) for pair in found} == expected
     random.shuffle(texts)
     assert near_duplicates(texts) == found
+    places = joined([[pair.first, pair.second] for pair in found])
+    connected = [{text for i in own for text in (found[i].first, found[i].second)} for own in places]
+    assert sorted(map(sorted, near_duplicate_sets(texts))) == sorted(map(sorted, connected))
 
 
 @settings(max_examples=15)

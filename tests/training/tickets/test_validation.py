@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.tickets.making import HEADER, make_rows, run, write_rows
+from tests.training.tickets.making import HEADER, make_rows, run, text_of, write_rows
+from training.corpus.near_duplicates import jaccard
 from training.tickets.label_checks import recall_interval
 
 
@@ -123,6 +124,28 @@ def test_many_duplicates_are_warned_of(tmp_path: Path) -> None:
         row[1] = "the very same template text"
     _, output = run("validate", write_rows(tmp_path / "t.csv", rows))
     assert "16.7% of the messages have an equal (10) or nearly equal (0) text" in output
+
+
+def test_the_texts_of_one_form_are_not_compared_pair_by_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+
+    def counted(first: set[str], second: set[str]) -> float:
+        compared.append((first, second))
+        return jaccard(first, second)
+
+    monkeypatch.setattr("training.corpus.near_duplicates.jaccard", counted)
+    form = "contact form of the shop: i write about an order that came late, please call me, customer "
+    rows = [[form + chr(ord("a") + n % 26) + chr(ord("a") + n // 26), "en", str(n % 2)] for n in range(200)]
+    rows += [[text_of(n), "en", str(n % 2)] for n in range(40)]
+    path = write_rows(tmp_path / "t.csv", rows, ["text", "language", "complexity"])
+    code, output = run("validate", path)
+    assert code == 0
+    assert "83.3% of the messages have an equal (0) or nearly equal (200) text" in output
+    assert "train 203, validation 19, test 18" in output
+    # Once for the split and the warning, and about once a text; there are 19,900 pairs.
+    assert len(compared) < 400
 
 
 def test_a_constant_label_is_an_error_and_can_be_left_out(tmp_path: Path) -> None:
