@@ -112,6 +112,11 @@ def read_columns(source: str | Path, columns: Columns) -> tuple[Table, dict[str,
     return read_table(source, choose, columns.encoding, columns.delimiter), found
 
 
+def without_text_notes(rows: int) -> tuple[str, ...]:
+    """Return a sentence on the rows that are left out because they hold no text, none for 0 rows."""
+    return (f"Left out, because there is no text: {rows:,} row{'' if rows == 1 else 's'}.",) if rows else ()
+
+
 class _Reader:
     """Parses the columns of a table; its errors name the column and the row."""
 
