@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +39,11 @@ class Table:
 
     rows: Sequence[int]
     columns: Mapping[str, Sequence[Any]]
+
+    def part(self, wanted: Sequence[bool]) -> Table:
+        """Return the wanted rows."""
+        columns = {name: list(compress(values, wanted)) for name, values in self.columns.items()}
+        return Table(list(compress(self.rows, wanted)), columns)
 
 
 def read_table(
