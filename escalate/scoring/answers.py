@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 from threading import Event
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import pyarrow as pa
 
@@ -22,6 +22,9 @@ Status = Literal["ok", "missing_text", "wrong_type", "broken_encoding", "malform
 """
 
 OK: Final[Status] = "ok"
+
+WITHOUT_ANSWER: Final = tuple(status for status in get_args(Status) if status != OK)
+"""The statuses of rows that have no answer."""
 
 _TYPES: Final[dict[str, pa.DataType]] = {
     **{output: pa.float64() for output in OUTPUTS},

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from training.commands.common import KINDS, FolderArgument, or_exit
-from training.corpus.messages import CORPUS, SPLITS, is_project, read_messages
+from training.corpus.messages import CORPUS, is_corpus, is_project, read_messages
 from training.printing import say
 from training.tickets.columns import Columns
 from training.tickets.options import takes_columns
@@ -44,7 +44,7 @@ def validate(
     columns: Columns,
 ) -> None:
     """Check a corpus or your own tickets: numbers, and what is wrong or risky; exit code 1 for errors."""
-    corpus = _is_corpus(Path(source))
+    corpus = is_corpus(Path(source))
     if corpus and columns != Columns():
         raise typer.BadParameter(
             f"{source} is a corpus, whose columns have fixed names; leave out its options"
@@ -92,12 +92,6 @@ def datasheet(folder: FolderArgument = CORPUS) -> None:
             say(Console(), f"wrote {path}")
 
     or_exit(action)
-
-
-def _is_corpus(folder: Path) -> bool:
-    """Tell a corpus from a folder of tickets; a dataset with splits that was saved has folders too."""
-    splits = any((folder / split).is_dir() for split in SPLITS)
-    return splits and not (folder / "dataset_dict.json").is_file()
 
 
 def _report_on_corpus(folder: Path, targets: bool | None, held_out: Path | None) -> Report:

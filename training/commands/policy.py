@@ -86,15 +86,21 @@ def thresholds(
         from training.files import refuse_unwritable, write_whole
         from training.policy.report import show, write_report
         from training.policy.thresholds import Source, pick_policy, split_of
-        from training.tickets.reading import read_tickets
+        from training.tickets.reading import read_tickets, without_text_notes
 
         refuse_unwritable(out)
+        console = Console()
         precision = read_recipe().escalate_precision if escalate_precision is None else escalate_precision
-        source = split_of(corpus) if data is None else Source(data, read_tickets(data, columns).messages)
+        if data is None:
+            source = split_of(corpus)
+        else:
+            tickets = read_tickets(data, columns)
+            source = Source(data, tickets.messages)
+            for note in without_text_notes(len(tickets.without_text)):
+                say(console, note, "yellow")
         result = pick_policy(
             source, model, aim, precision, per_language=per_language, volume=volume, corpus=corpus
         )
-        console = Console()
         show(result.numbers, console)
         if report is not None:
             say(console, f"wrote {write_report(result, report)}")

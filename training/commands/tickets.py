@@ -31,7 +31,7 @@ def label_errors(
         from training.files import refuse_unwritable
         from training.tickets.corrections import apply_review
         from training.tickets.label_errors import find_label_errors
-        from training.tickets.reading import read_tickets
+        from training.tickets.reading import read_tickets, without_text_notes
         from training.tickets.review import write_review
 
         console = Console()
@@ -42,7 +42,10 @@ def label_errors(
             changed = apply_review(source, columns, review, out)
             say(console, f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
             return
-        found = find_label_errors(read_tickets(source, columns))
+        tickets = read_tickets(source, columns)
+        for note in without_text_notes(len(tickets.without_text)):
+            say(console, note, "yellow")
+        found = find_label_errors(tickets)
         for reason in found.skipped:
             say(console, f"not checked: {reason}", "yellow")
         write_review(out, found.disputes)

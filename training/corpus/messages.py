@@ -183,6 +183,13 @@ def load_corpus(folder: Path = CORPUS) -> DatasetDict:
     return DatasetDict({split: Dataset.from_list(list(rows(split)), features=features) for split in SPLITS})
 
 
+def is_corpus(folder: Path) -> bool:
+    """Tell a corpus from a folder of tickets, which may have splits too but no file named by a language."""
+    return any(
+        (folder / split / f"{language}.jsonl").is_file() for split in SPLITS for language in LANGUAGE_CLASSES
+    )
+
+
 def is_project(folder: Path) -> bool:
     """Tell whether a corpus is the project's own: written for everybody to read, under its own licence."""
     return folder.resolve() == CORPUS

@@ -83,6 +83,8 @@ def measure_drift(
         "escalate": __version__,
         "source": verdicts.source,
         "decisions": len(verdicts.messages),
+        "without_answer": verdicts.without_answer,
+        "without_text": verdicts.without_text,
         "judged": int(judged(verdicts).sum()),
         "actions": by_action(verdicts, CONFIDENCE),
         "first": None if verdicts.times is None else min(verdicts.times).date().isoformat(),

@@ -22,6 +22,7 @@ from training.feedback.tables import (
 from training.formatting import ALL, LANGUAGE_NAMES, markdown_table, number, percent
 from training.printing import print_table, say
 from training.report_files import write_report_files
+from training.tickets.reading import without_text_notes
 
 NAME: Final = "FEEDBACK"
 
@@ -64,6 +65,12 @@ def remarks(numbers: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the reader should know beside the rule."""
     judged = {action: own["judged"] for action, own in numbers["actions"].items()}
     unjudged = [action for action, own in numbers["actions"].items() if own["judged"] < own["decisions"]]
+    if rows := numbers["without_answer"]:
+        yield (
+            f"Left out, because `escalate score` had no answer: {rows:,} row{'' if rows == 1 else 's'}; their"
+            " status says why."
+        )
+    yield from without_text_notes(numbers["without_text"])
     if unjudged:
         shown = ", ".join(
             f"{action} {judged[action]:,} of {numbers['actions'][action]['decisions']:,}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from escalate import Classifier
 from escalate.policy import ACTIONS, LANGUAGES, OUTPUTS
+from escalate.scoring.answers import WITHOUT_ANSWER
 from training.corpus.messages import Message
 from training.errors import TicketsError
 from training.evaluation.answers import answer
@@ -57,6 +57,8 @@ class Verdicts:
         models: Which model's answers the file holds, where it says so.
         rescored: Version of the model that was asked anew; None where the file held the answers.
         source: The file.
+        without_answer: How many rows ``escalate score`` gave no answer; they are no decisions.
+        without_text: How many other rows hold no text; they are no decisions either.
     """
 
     messages: Sequence[Message]
@@ -67,6 +69,8 @@ class Verdicts:
     models: tuple[str, ...]
     rescored: str | None
     source: str
+    without_answer: int = 0
+    without_text: int = 0
 
     @property
     def handed(self) -> Array:
@@ -112,6 +116,8 @@ def read_verdicts(
 ) -> Verdicts:
     """Read a file of verdicts; messages whose answers it does not hold are scored.
 
+    Rows whose status says that ``escalate score`` had no answer are left out.
+
     Args:
         source: A CSV, JSON-lines or Parquet file, a folder that ``datasets`` reads, or a hub id.
         columns: Where the text, the id, the language and the time are; labels are not read. Without a
@@ -126,13 +132,14 @@ def read_verdicts(
     scores = [decisions.scores + output for output in OUTPUTS]
     model_name = decisions.scores + "model"
     answered_language = decisions.scores + "language"
+    status = decisions.scores + "status"
 
     def choose(names: Sequence[str]) -> list[str]:
         for option, name in (("--action", decisions.action), ("--verdict", decisions.verdict)):
             if name not in names:
                 listed = ", ".join(names)
                 raise TicketsError(f"{source}: no column {name!r} for {option}; the columns are: {listed}")
-        wanted = [decisions.action, decisions.verdict, model_name, answered_language, *scores]
+        wanted = [decisions.action, decisions.verdict, model_name, answered_language, status, *scores]
         return [name for name in dict.fromkeys(wanted) if name in names]
 
     table = read_table(source, choose, columns.encoding, columns.delimiter)
@@ -140,10 +147,14 @@ def read_verdicts(
     if language is None and answered_language in table.columns:
         language = answered_language
     left_out = dict.fromkeys((*OUTPUTS, "group", "domain", "channel"), "")
-    tickets = read_tickets(source, replace(columns, **left_out, language=language, cuts={}))
+    # A status of another meaning, such as that of the ticket, leaves nothing out.
+    statuses = table.columns.get(status, [None] * len(table.rows))
+    unanswered = {row for row, value in zip(table.rows, statuses, strict=True) if value in WITHOUT_ANSWER}
+    if unanswered and len(unanswered) == len(table.rows):
+        raise TicketsError(f"{source}: 'escalate score' answered no row (column {status!r}); score it again")
+    tickets = read_tickets(source, replace(columns, **left_out, language=language, cuts={}), unanswered)
     kept = set(tickets.rows)
-    has_text = [row in kept for row in table.rows]
-    cells = {name: list(compress(values, has_text)) for name, values in table.columns.items()}
+    cells = table.part([row in kept for row in table.rows]).columns
     rows = tickets.rows
     verdicts = Verdicts(
         messages=tickets.messages,
@@ -154,6 +165,8 @@ def read_verdicts(
         models=tuple(sorted({str(value) for value in cells.get(model_name, ()) if not is_nothing(value)})),
         rescored=None,
         source=str(source),
+        without_answer=len(unanswered),
+        without_text=len(tickets.without_text),
     )
     if all(name in cells for name in scores):
         columns_read = [_scores(cells[name], rows, str(source), name) for name in scores]

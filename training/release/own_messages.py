@@ -13,7 +13,7 @@ from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
 from training.errors import CorpusError, TicketsError
 from training.tickets.columns import Columns
 from training.tickets.own_corpus import FOLDER, find_own_corpus, languages_are_labels
-from training.tickets.reading import read_tickets
+from training.tickets.reading import read_tickets, without_text_notes
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,13 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
     """
     folder, notes = _training_messages(bundle, run)
     tickets = read_tickets(source, columns)
+    without_text = without_text_notes(len(tickets.without_text))
     messages, given = tickets.messages, tickets.languages_given
     if folder is None:
         note = (
             "The training messages of the new model are not to be found: it may have learned some of these."
         )
-        return OwnMessages(list(messages), [], source, given, (note,))
+        return OwnMessages(list(messages), [], source, given, (*without_text, note))
     learned = _learned_texts(folder)
     test = [message for message in messages if normalise(message.text) not in learned]
     if not test:
@@ -87,7 +88,7 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
     if left := len(messages) - len(test):
         count = f"{left:,} of {len(messages):,}"
         notes = (f"{count} messages are left out: this model learned them.", *notes)
-    return OwnMessages(test, read_split(folder, "train"), source, given, notes)
+    return OwnMessages(test, read_split(folder, "train"), source, given, (*without_text, *notes))
 
 
 def known_to_others(messages: Sequence[Message], against: Path | None) -> Iterator[str]:

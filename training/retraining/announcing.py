@@ -15,6 +15,7 @@ from training.retraining.estimating import Estimate
 from training.retraining.learning import FEWEST_TO_WATCH
 from training.retraining.mixing import corpus_messages
 from training.tickets.own_corpus import OwnCorpus
+from training.tickets.reading import without_text_notes
 
 _SECONDS_TO_WRITE: Final = 60
 """Quantising, loading models and fitting simple ones, whatever the number of messages."""
@@ -37,6 +38,8 @@ def announce_data(own: OwnCorpus, own_share: float, epochs: int, console: Consol
     counts = ", ".join(f"{languages[n]:,} {LANGUAGE_NAMES[n]}" for n in LANGUAGE_CLASSES if languages[n])
     sizes = ", ".join(f"{len(messages):,} {name}" for name, messages in own.splits.items())
     say(console, f"{len(every):,} messages ({counts})")
+    for note in without_text_notes(own.without_text):
+        say(console, note, "yellow")
     say(console, f"{own.reason} {sizes}; they are in {own.folder}")
     train = own.splits["train"]
     beside = corpus_messages(len(train), own_share)

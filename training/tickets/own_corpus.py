@@ -33,6 +33,7 @@ class OwnCorpus:
         method: How they were split.
         reason: Why so, in one sentence.
         languages_given: Whether the tickets had a column with the languages; else a model read them.
+        without_text: How many rows of the tickets held no text.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class OwnCorpus:
     method: str
     reason: str
     languages_given: bool
+    without_text: int = 0
 
 
 def write_own_corpus(tickets: Tickets, split: Split, folder: Path) -> OwnCorpus:
@@ -53,6 +55,7 @@ def write_own_corpus(tickets: Tickets, split: Split, folder: Path) -> OwnCorpus:
         "method": split.method,
         "reason": split.reason,
         "languages_given": tickets.languages_given,
+        "without_text": len(tickets.without_text),
     }
     with whole_folder(folder) as temporary:
         for name, messages in parts.items():

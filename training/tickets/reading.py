@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import compress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -53,23 +52,24 @@ class Tickets:
     languages_given: bool = False
 
 
-def read_tickets(source: str | Path, columns: Columns) -> Tickets:
+def read_tickets(source: str | Path, columns: Columns, left_out: Set[int] = frozenset()) -> Tickets:
     """Read tickets.
 
     Args:
         source: A CSV, JSON-lines or Parquet file, a folder that ``datasets`` reads, or a hub id.
         columns: Which column holds what.
+        left_out: Rows that are not wanted, whatever they hold.
 
     Raises:
         TicketsError: The source cannot be read or has no messages, a named column is not there, a
             value is unknown, or an id occurs twice.
     """
     table, found = read_columns(source, columns)
+    table = table.part([row not in left_out for row in table.rows])
     has_text = [_has_text(value) for value in table.columns[found["text"]]]
     if not any(has_text):
         raise TicketsError(f"{source} has no row with a text in the column {found['text']!r}")
-    rows = list(compress(table.rows, has_text))
-    kept = Table(rows, {name: list(compress(values, has_text)) for name, values in table.columns.items()})
+    kept = table.part(has_text)
     reader = _Reader(str(source), kept, found)
     fields: dict[str, Sequence[Any]] = {
         "text": reader.parsed("text", _string),
@@ -86,7 +86,7 @@ def read_tickets(source: str | Path, columns: Columns) -> Tickets:
             _message(dict(zip(fields, values, strict=True))) for values in zip(*fields.values(), strict=True)
         ),
         times=tuple(reader.times(columns.time_format)),
-        rows=tuple(rows),
+        rows=tuple(kept.rows),
         source=str(source),
         columns=found,
         without_text=tuple(row for row, here in zip(table.rows, has_text, strict=True) if not here),
@@ -110,6 +110,11 @@ def read_columns(source: str | Path, columns: Columns) -> tuple[Table, dict[str,
         return [*dict.fromkeys(found.values())]
 
     return read_table(source, choose, columns.encoding, columns.delimiter), found
+
+
+def without_text_notes(rows: int) -> tuple[str, ...]:
+    """Return a sentence on the rows that are left out because they hold no text, none for 0 rows."""
+    return (f"Left out, because there is no text: {rows:,} row{'' if rows == 1 else 's'}.",) if rows else ()
 
 
 class _Reader:

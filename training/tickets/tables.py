@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ CSV_ENDINGS: Final = (".csv", ".tsv", ".txt")
 JSON_ENDINGS: Final = (".jsonl", ".ndjson", ".json")
 PARQUET_ENDINGS: Final = (".parquet", ".pq")
 
+_MOST_COLUMNS: Final = 10_000
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _KNOWN: Final = ".csv, .jsonl or .parquet file, a folder that `datasets` reads, or a hub id owner/name"
 
@@ -37,6 +39,11 @@ class Table:
 
     rows: Sequence[int]
     columns: Mapping[str, Sequence[Any]]
+
+    def part(self, wanted: Sequence[bool]) -> Table:
+        """Return the wanted rows."""
+        columns = {name: list(compress(values, wanted)) for name, values in self.columns.items()}
+        return Table(list(compress(self.rows, wanted)), columns)
 
 
 def read_table(
@@ -126,12 +133,28 @@ def _dataset_table(source: str | Path) -> pyarrow.Table:
         if any((folder / name).is_file() for name in ("state.json", "dataset_dict.json")):
             loaded = datasets.load_from_disk(str(folder))
         else:
-            loaded = datasets.load_dataset(str(source))
+            # Of a folder the whole path: "csv" and "json" alone are names of readers in `datasets`.
+            name = str(folder.absolute() if folder.is_dir() else source)
+            loaded = datasets.load_dataset(name, **_csv_options(name))
     except datasets.exceptions.DatasetsError as error:
         raise ValueError(str(error.__cause__ or error)) from error
     parts = list(loaded.values()) if isinstance(loaded, dict) else [loaded]
     # A dataset that was filtered or shuffled keeps its rows in place and only lists them in order.
     return pyarrow.concat_tables([part.flatten_indices().data.table for part in parts])
+
+
+def _csv_options(name: str) -> dict[str, Any]:
+    """Return what keeps the cells of CSV files as they are written; nothing for other kinds of files.
+
+    Else "None" and "n/a" would be no texts, and the id 007 the number 7.
+    """
+    import datasets
+    from datasets.packaged_modules.csv.csv import CsvConfig
+
+    if not isinstance(datasets.load_dataset_builder(name).config, CsvConfig):
+        return {}
+    # By number, since the names of the columns are not known before the files are read.
+    return {"converters": dict.fromkeys(range(_MOST_COLUMNS), str), "keep_default_na": False}
 
 
 def _from_arrow(source: str | Path, choose: Choose) -> Table:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from escalate import Classifier
+from escalate import Classifier, score_file
 from escalate.policy import OUTPUTS
+from escalate.scoring.answers import WITHOUT_ANSWER
 from tests.training.feedback.streams import decisions, write
 from training.__main__ import app
 from training.errors import TicketsError
@@ -89,6 +92,62 @@ def test_a_part_keeps_rows_together(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part.expected, verdicts.expected[[2, 6, 10]])
     assert verdicts.times is not None
     assert part.times == [verdicts.times[place] for place in (2, 6, 10)]
+
+
+@pytest.mark.parametrize("prefix", ["", "bot_"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_rows_that_could_not_be_scored_are_left_out_and_counted(
+    tmp_path: Path, tiny_bundle: Path, tiny_corpus: Path, prefix: str, kind: str
+) -> None:
+    lines = ["id,text"] + [f"d-{n},where is my parcel {n}" for n in range(30)]
+    lines[5:5] = ["d-30,", 'no end of "this" line', "d-31,\udcff"]
+    (tmp_path / "in.csv").write_bytes("\n".join(lines).encode("utf-8", "surrogateescape") + b"\n")
+    scored = tmp_path / "scored.csv"
+    score_file(tmp_path / "in.csv", scored, text_column="text", model=tiny_bundle, prefix=prefix)
+    with scored.open(encoding="utf-8", newline="") as file:
+        rows = [
+            {**row, "needed_a_person": "yes" if n % 2 else "no"} for n, row in enumerate(csv.DictReader(file))
+        ]
+    assert {row[f"{prefix}status"] for row in rows} == {"ok", *WITHOUT_ANSWER} - {"wrong_type"}
+    path = tmp_path / f"v.{kind}"
+    if kind == "csv":
+        write(path, rows)
+    else:
+        given = [{name: value or None for name, value in row.items()} for row in rows]
+        path.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
+    verdicts = read_verdicts(path, Columns(), DecisionColumns(f"{prefix}action", scores=prefix), None)
+    assert [message.id for message in verdicts.messages] == [f"d-{n}" for n in range(30)]
+    assert (verdicts.without_answer, verdicts.without_text) == (3, 0)
+    result = CliRunner().invoke(
+        app,
+        [
+            "feedback",
+            str(path),
+            "--scores",
+            prefix,
+            "--action",
+            f"{prefix}action",
+            "--corpus",
+            str(tiny_corpus),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    output = " ".join(result.output.split())
+    assert "Left out, because `escalate score` had no answer: 3 rows; their status says why." in output
+
+
+def test_a_status_of_the_ticket_leaves_no_decision_out(tmp_path: Path) -> None:
+    rows = [{**row, "status": ("closed", "open", "")[n % 3]} for n, row in enumerate(decisions(12))]
+    rows[4]["text"] = ""
+    verdicts = read_verdicts(write(tmp_path / "v.csv", rows), Columns(), DecisionColumns(), None)
+    assert len(verdicts.messages) == 11
+    assert (verdicts.without_answer, verdicts.without_text) == (0, 1)
+
+
+def test_a_file_without_any_answer_is_one_sentence(tmp_path: Path) -> None:
+    rows = [{**row, "status": "broken_encoding"} for row in decisions(3)]
+    with pytest.raises(TicketsError, match=r"answered no row \(column 'status'\); score it again"):
+        read_verdicts(write(tmp_path / "v.csv", rows), Columns(), DecisionColumns(), None)
 
 
 def _set(name: str, value: str) -> Edit:

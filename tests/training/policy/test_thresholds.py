@@ -76,6 +76,19 @@ def test_own_tickets_with_other_columns(
     assert {path.name for path in report.iterdir()} == {"THRESHOLDS.md", "thresholds.json", "hand_offs.png"}
 
 
+def test_rows_without_text_are_counted(
+    tiny_bundle: Path, tiny_corpus: Path, tickets: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "tickets.csv"
+    data.write_bytes(tickets.read_bytes() + b",en,yes,yes,yes,a\n,cs,no,no,no,b\n")
+    code, output = run(
+        "--data", data, "--text", "body", "--language", "lang", "--negative-sentiment", "is_angry",
+        "--recall", "0.9", "--model", tiny_bundle, "--corpus", tiny_corpus, "--out", tmp_path / "policy.json",
+    )  # fmt: skip
+    assert code == 0, output
+    assert "Left out, because there is no text: 2 rows." in output
+
+
 def test_training_messages_are_pointed_out(tiny_bundle: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     learned = read_split(tiny_corpus, "train")
     path = tmp_path / "mine.jsonl"

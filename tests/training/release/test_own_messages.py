@@ -94,6 +94,15 @@ def test_given_messages_that_were_learned_are_left_out(bundle: Path, workplace: 
         given_test_messages(bundle, source, Columns(), None)
 
 
+def test_given_rows_without_text_are_counted(bundle: Path, workplace: Path) -> None:
+    source = write_tickets(workplace / "tickets.csv", ["mine train 1", "", "a new one"])
+    counted = "Left out, because there is no text: 1 row."
+    learned = "1 of 2 messages are left out: this model learned them."
+    assert given_test_messages(bundle, source, Columns(), None).notes == (counted, learned)
+    (workplace / "runs").rename(workplace / "elsewhere")
+    assert given_test_messages(bundle, source, Columns(), None).notes[0] == counted
+
+
 def test_without_its_run_a_model_may_have_learned_anything(bundle: Path, workplace: Path) -> None:
     (workplace / "runs").rename(workplace / "elsewhere")
     source = write_tickets(workplace / "tickets.csv", ["mine train 1", "a new one"])

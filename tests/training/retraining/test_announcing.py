@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -7,9 +8,13 @@ import pytest
 from rich.console import Console
 
 from tests.training.making import make_message
+from tests.training.tickets.making import make_rows, write_rows
 from training.retraining.announcing import announce_data, announce_time, duration
 from training.retraining.estimating import Estimate
-from training.tickets.own_corpus import OwnCorpus
+from training.tickets.columns import Columns
+from training.tickets.own_corpus import OwnCorpus, read_own_corpus, write_own_corpus
+from training.tickets.reading import read_tickets
+from training.tickets.splitting import split_tickets
 
 
 def test_what_is_learned_is_said_before_it_starts() -> None:
@@ -27,6 +32,27 @@ def test_what_is_learned_is_said_before_it_starts() -> None:
         "  human requested: no labels of yours; it keeps what the corpus teaches",
         "In each of 3 passes 80 of yours (40%) and 120 of the corpus are learned",
     ]
+
+
+def test_rows_without_text_are_counted_in_every_session(tmp_path: Path) -> None:
+    rows = make_rows(60)
+    for row in rows[:3]:
+        row[1] = " "
+    tickets = read_tickets(write_rows(tmp_path / "t.csv", rows), Columns())
+    write_own_corpus(tickets, split_tickets(tickets), tmp_path / "corpus")
+    said = StringIO()
+    announce_data(read_own_corpus(tmp_path / "corpus"), 0.5, 3, Console(file=said))
+    assert said.getvalue().splitlines()[:2] == [
+        "57 messages (57 English)",
+        "Left out, because there is no text: 3 rows.",
+    ]
+    # A run that an older version began does not know.
+    origin = tmp_path / "corpus" / "origin.json"
+    data = json.loads(origin.read_text(encoding="utf-8"))
+    del data["without_text"]
+    origin.write_text(json.dumps(data), encoding="utf-8")
+    announce_data(read_own_corpus(tmp_path / "corpus"), 0.5, 3, Console(file=said))
+    assert said.getvalue().count("Left out") == 1
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,15 @@ def test_too_few_labels_end_in_one_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "review.csv").exists()
 
 
+def test_rows_without_text_are_counted(tmp_path: Path) -> None:
+    rows = make_rows(60)
+    rows[7][1] = ""
+    code, output = run("label-errors", write_rows(tmp_path / "t.csv", rows), "--out", tmp_path / "review.csv")
+    assert code == 0, output
+    assert "Left out, because there is no text: 1 row." in output
+    assert "of 177 labels are disputed" in output
+
+
 def test_labels_of_one_group_cannot_be_checked(tmp_path: Path) -> None:
     rows = [[text_of(n), "en", str(int(n < 30)), f"g{max(0, n - 30)}"] for n in range(80)]
     path = write_rows(tmp_path / "t.csv", rows, ["text", "language", "complexity", "group"])

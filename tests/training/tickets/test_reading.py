@@ -104,6 +104,32 @@ def test_all_kinds_of_files_give_the_same_tickets(tmp_path: Path) -> None:
     assert len(read[0]) == 6
 
 
+@pytest.mark.parametrize("name", ["csv", "json"])
+def test_a_folder_keeps_texts_and_ids_as_a_file_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    texts = ["None", "N/A", "null", "nan", "", "it broke", "2025-01-01"]
+    rows = [[f"{n:03}", text, "en", str(n % 2) if n else ""] for n, text in enumerate(texts)]
+    # A name that `datasets` has for a reader of its own is a folder like any other.
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / name
+    halves = [folder / "train" / f"a.{name}", folder / "test" / f"b.{name}"]
+    for path, half in zip(halves, (rows[:4], rows[4:]), strict=True):
+        path.parent.mkdir(parents=True)
+        if name == "csv":
+            write_rows(path, half, HEADER[:4])
+        else:
+            lines = [json.dumps(dict(zip(HEADER, row, strict=False))) for row in half]
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tickets = read_tickets(name, Columns())
+    expected = read_tickets(write_rows(tmp_path / "all.csv", rows, HEADER[:4]), Columns())
+    assert tickets.messages == expected.messages
+    assert [message.text for message in tickets.messages] == [text for text in texts if text]
+    assert tickets.messages[0].id == "000"
+    assert tickets.messages[0].complexity is None
+    assert tickets.without_text == (5,)
+
+
 def test_language_is_read_by_the_model_where_it_is_unknown(tmp_path: Path, classifier: Classifier) -> None:
     texts = ["מתי החבילה שלי תגיע אליי הביתה?", "Kde je moje zásilka?", "Где моя посылка?"]
     path = write_rows(

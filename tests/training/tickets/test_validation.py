@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.tickets.making import HEADER, make_rows, run, text_of, write_rows
+from training.corpus.messages import write_messages
 from training.corpus.near_duplicates import jaccard
 from training.tickets.label_checks import recall_interval
 
@@ -207,7 +208,7 @@ def test_options_of_the_other_kind_of_data_are_refused(tmp_path: Path) -> None:
     code, output = run("validate", write_rows(tmp_path / "t.csv", make_rows(20)), "--targets")
     assert code == 2
     assert "for a corpus" in output
-    (tmp_path / "train").mkdir()
+    write_messages(tmp_path / "train" / "en.jsonl", [])
     code, output = run("validate", tmp_path, "--text", "body")
     assert code == 2
     assert "is a corpus" in output
@@ -215,6 +216,21 @@ def test_options_of_the_other_kind_of_data_are_refused(tmp_path: Path) -> None:
     code, output = run("validate", tmp_path / "t.csv", "--cut", "3")
     assert code == 2
     assert "OUTPUT=SCORE" in output
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_folder_of_tickets_with_splits_is_no_corpus(tmp_path: Path, kind: str) -> None:
+    from datasets import Dataset
+
+    rows = [dict(zip(("id", "body", *HEADER[2:]), row, strict=True)) for row in make_rows(60)]
+    for split, own in (("train", rows[:50]), ("test", rows[50:])):
+        (tmp_path / "inbox" / split).mkdir(parents=True)
+        data = Dataset.from_list(own)
+        path = str(tmp_path / "inbox" / split / f"part.{kind}")
+        data.to_csv(path) if kind == "csv" else data.to_parquet(path)
+    code, output = run("validate", tmp_path / "inbox", "--text", "body")
+    assert code == 0, output
+    assert "60 messages; text from 'body'" in output
 
 
 def test_recall_intervals_shrink_with_the_number() -> None:
