@@ -10,7 +10,6 @@ from escalate import Classifier
 from escalate.policy import LANGUAGES
 from training.bundle.bundling import Origin, draft_bundle, refuse_other_folder, write_bundle
 from training.bundle.calibrating import expect_other
-from training.bundle.model_card import PROJECT, USER
 from training.bundle.parity import compare_forms, compare_student
 from training.corpus.labels import labels_of
 from training.corpus.messages import SPLITS, Message, corpus_hash, is_project, read_split
@@ -22,6 +21,7 @@ from training.fitting.pipeline import read_record, read_served, read_start, read
 from training.network.base_encoder import BaseEncoder
 from training.network.early_exit import EarlyExit
 from training.network.model import EscalationModel
+from training.tickets.own_corpus import PROJECT, USER
 
 CORPUS_LICENCE: Final = "CC BY 4.0"
 USER_LICENCE: Final = "the user's own"

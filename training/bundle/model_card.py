@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from escalate.policy import OUTPUTS
 from training.bundle.calibrating import OWN
@@ -15,15 +15,7 @@ from training.evaluation.tables import (
     seeds_table,
 )
 from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES, markdown_table, percent
-
-PROJECT: Final = "project"
-USER: Final = "user"
-"""Whose the training data are: ``data.origin`` of a manifest."""
-
-
-def trained_by_project(manifest: Mapping[str, Any]) -> bool:
-    """Tell whether a model learned from the project's corpus alone; the first one did not record it."""
-    return bool(manifest["data"].get("origin", PROJECT) == PROJECT)
+from training.tickets.own_corpus import PROJECT
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from training.policy.tables import (
 from training.policy.thresholds import Result
 from training.printing import print_table, say
 from training.report_files import write_report_files
+from training.tickets.own_corpus import notes_on
 
 NAME: Final = "THRESHOLDS"
 
@@ -78,8 +79,9 @@ def remarks(numbers: Mapping[str, Any]) -> Iterator[str]:
     if data["in_train_split"]:
         yield (
             f"{data['in_train_split']:,} of the messages are in the train split of the corpus or of the "
-            "model's run. On messages it has learned a model is surer than on new ones: leave them out."
+            "model's runs. On messages it has learned a model is surer than on new ones: leave them out."
         )
+    yield from notes_on(data["not_found"], "model")
     if unlabelled := [OUTPUT_NAMES[output] for output in OUTPUTS if output not in data["outputs"]]:
         yield (
             f"There are no labels for {' and '.join(unlabelled)}: messages that must reach a person for that "

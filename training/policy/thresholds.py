@@ -34,7 +34,7 @@ from training.policy.expectations import (
 )
 from training.policy.figures import draw
 from training.policy.needs import labelled_outputs, needs_of
-from training.tickets.own_corpus import find_own_corpus
+from training.tickets.own_corpus import find_learned, find_own_corpus, texts_of
 
 SPLIT: Final = "validation"
 """The split of a corpus that thresholds are chosen on; the test split stays for measuring."""
@@ -100,7 +100,7 @@ def pick_policy(
         per_language: Whether each language gets thresholds of its own.
         volume: Messages a day that expectations are given for; None for 1,000 messages.
         corpus: The corpus the model may have been trained on, to point out messages that are in it;
-            so are those of the run that made the model, where it is in ``runs``.
+            so are those of the runs that made the model, where they are in ``runs``.
         seed: Seed of the folds and of the bootstrap.
 
     Raises:
@@ -113,6 +113,8 @@ def pick_policy(
         raise CorpusError(f"nothing to choose from: {source.name} has no messages")
     answers = answer(classifier, source.messages)
     wish = Wish(aim, precision, per_language, classifier.policy)
+    learned = find_learned(bundle, classifier.manifest, corpus)
+    own = find_own_corpus(bundle, classifier.manifest)
     needs = needs_of(answers, wish.default.unsupported)
     refuse_few(needs, source.name)
     check_aim(needs, wish)
@@ -132,7 +134,8 @@ def pick_policy(
             "messages": len(source.messages),
             "judged": int((~np.isnan(needs.must)).sum()),
             "outputs": list(labelled_outputs(answers.labels)),
-            "in_train_split": _in_train_split(source, corpus, find_own_corpus(bundle, classifier.manifest)),
+            "in_train_split": _in_train_split(source, corpus, own, *learned.folders),
+            "not_found": list(learned.missing),
             "calibrated_on": source.corpus in _calibrated_on(classifier.manifest["data"]),
         },
         "aim": aim.describe(),
@@ -164,10 +167,6 @@ def _calibrated_on(data: Mapping[str, Any]) -> list[str]:
 
 def _in_train_split(source: Source, *corpora: Path | None) -> int:
     """Return how many of the messages some corpus has for training."""
-    known = {
-        normalise(message.text)
-        for corpus in {corpus.resolve() for corpus in corpora if corpus is not None}
-        if (corpus / "train").is_dir()
-        for message in read_split(corpus, "train")
-    }
+    folders = {corpus.resolve() for corpus in corpora if corpus is not None}
+    known = texts_of([folder for folder in folders if (folder / "train").is_dir()], ["train"])
     return sum(normalise(message.text) in known for message in source.messages)

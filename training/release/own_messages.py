@@ -8,11 +8,18 @@ from pathlib import Path
 
 from escalate.bundle import read_manifest
 from escalate.text import normalise
-from training.bundle.model_card import trained_by_project
 from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
 from training.errors import CorpusError, TicketsError
 from training.tickets.columns import Columns
-from training.tickets.own_corpus import FOLDER, find_own_corpus, languages_are_labels
+from training.tickets.own_corpus import (
+    FOLDER,
+    LEARNED,
+    find_learned,
+    find_own_corpus,
+    languages_are_labels,
+    notes_on,
+    texts_of,
+)
 from training.tickets.reading import read_tickets, without_text_notes
 
 
@@ -57,7 +64,7 @@ def saved_test_messages(bundle: Path, run: Path | None) -> OwnMessages:
 
 
 def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path | None) -> OwnMessages:
-    """Read tickets to compare models on; those that the bundle learned are left out.
+    """Read tickets to compare models on; those that the bundle learned, or a model before it, are left out.
 
     Args:
         bundle: The bundle.
@@ -70,15 +77,15 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
         TicketsError: The tickets cannot be read, or the bundle learned all of them.
     """
     folder, notes = _training_messages(bundle, run)
+    own = [] if folder is None else [folder]
     tickets = read_tickets(source, columns)
     without_text = without_text_notes(len(tickets.without_text))
     messages, given = tickets.messages, tickets.languages_given
-    if folder is None:
-        note = (
-            "The training messages of the new model are not to be found: it may have learned some of these."
-        )
-        return OwnMessages(list(messages), [], source, given, (*without_text, note))
-    learned = _learned_texts(folder)
+    manifest = read_manifest(bundle)
+    found = find_learned(bundle, manifest, *own)
+    # A model of the project has no own messages, but may have learned a corpus that is not here.
+    missing = found.missing or ([] if own else [manifest["data"]["sha256"]])
+    learned = found.texts() | texts_of(own, LEARNED)
     test = [message for message in messages if normalise(message.text) not in learned]
     if not test:
         raise TicketsError(
@@ -88,7 +95,9 @@ def given_test_messages(bundle: Path, source: str, columns: Columns, run: Path |
     if left := len(messages) - len(test):
         count = f"{left:,} of {len(messages):,}"
         notes = (f"{count} messages are left out: this model learned them.", *notes)
-    return OwnMessages(test, read_split(folder, "train"), source, given, (*without_text, *notes))
+    train = [message for corpus in own for message in read_split(corpus, "train")]
+    notes = (*without_text, *notes, *notes_on(missing, "new model"))
+    return OwnMessages(test, train, source, given, notes)
 
 
 def known_to_others(messages: Sequence[Message], against: Path | None) -> Iterator[str]:
@@ -101,31 +110,14 @@ def known_to_others(messages: Sequence[Message], against: Path | None) -> Iterat
     Raises:
         BundleError: The other model cannot be read.
     """
-    if count := _count(messages, _learned_texts(CORPUS)):
+    if count := _count(messages, texts_of([CORPUS], LEARNED)):
         yield f"{count:,} of these messages are in the project's corpus: the released model knows them."
     if against is None:
         return
-    learned = learned_own_texts(against)
-    if learned is None:
-        yield "The training messages of the old model are not to be found: it may have learned some of these."
-    elif count := _count(messages, learned):
+    learned = find_learned(against, read_manifest(against))
+    yield from notes_on(learned.missing, "old model")
+    if count := _count(messages, learned.texts()):
         yield f"{count:,} of these messages were learned by the old model: it looks better than it is."
-
-
-def learned_own_texts(bundle: Path) -> set[str] | None:
-    """Return the normalised texts of own messages that a model learned, was stopped by or calibrated with.
-
-    Returns:
-        The texts, none for a model of the project; None where they are not to be found.
-
-    Raises:
-        BundleError: The model cannot be read.
-    """
-    manifest = read_manifest(bundle)
-    if trained_by_project(manifest):
-        return set()
-    folder = find_own_corpus(bundle, manifest)
-    return None if folder is None else _learned_texts(folder)
 
 
 def _training_messages(bundle: Path, run: Path | None) -> tuple[Path | None, tuple[str, ...]]:
@@ -142,10 +134,6 @@ def _training_messages(bundle: Path, run: Path | None) -> tuple[Path | None, tup
     if corpus_hash(folder) == manifest["data"]["sha256"]:
         return folder, ()
     return folder, (f"The new model was not trained in {run}: it may have learned some of these messages.",)
-
-
-def _learned_texts(folder: Path) -> set[str]:
-    return {normalise(m.text) for split in ("train", "validation") for m in read_split(folder, split)}
 
 
 def _count(messages: Sequence[Message], texts: Set[str]) -> int:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escalate.bundle import read_manifest
-from training.bundle.model_card import trained_by_project
 from training.corpus.messages import CORPUS, Message, corpus_hash, read_split
 from training.errors import CorpusError
 from training.release.own_messages import given_test_messages, known_to_others
 from training.tickets.columns import Columns
-from training.tickets.own_corpus import find_own_corpus, languages_are_labels
+from training.tickets.own_corpus import find_own_corpus, languages_are_labels, trained_by_project
 
 
 @dataclass(frozen=True)

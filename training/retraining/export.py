@@ -12,11 +12,10 @@ from typing import Any, Final
 from rich.console import Console
 
 from escalate import Classifier
-from escalate.bundle import load_bundle
+from escalate.bundle import load_bundle, read_manifest
 from escalate.policy import OUTPUTS
 from training.bundle.bundling import Draft, Origin, draft_bundle, write_bundle
 from training.bundle.export import CORPUS_LICENCE, USER_LICENCE, moved_decisions, require_same_network
-from training.bundle.model_card import USER
 from training.bundle.parity import compare_forms, compare_student
 from training.corpus.messages import Message, corpus_hash, is_project
 from training.evaluation.answers import answer, evaluate, evaluate_baselines
@@ -28,6 +27,7 @@ from training.printing import say
 from training.retraining.mixing import at_most, drawn_messages
 from training.retraining.plan import Plan
 from training.retraining.retrain import Trained
+from training.tickets.own_corpus import USER, learned_corpora
 
 # Of more messages a part says as much.
 _COMPARED: Final = 1000
@@ -125,9 +125,12 @@ def _serving(plan: Plan) -> Recipe:
 def _describe(trained: Trained, plan: Plan, draft: Draft) -> dict[str, Any]:
     """Return what the manifest says of the training data; file names and texts are the user's secret."""
     own = trained.own
+    sha256 = corpus_hash(own.folder)
+    before = learned_corpora(read_manifest(plan.start_bundle)) if plan.start_bundle else []
     data: dict[str, Any] = {
         "origin": USER,
-        "sha256": corpus_hash(own.folder),
+        "sha256": sha256,
+        "learned": list(dict.fromkeys([*before, sha256])),
         "messages": {name: len(messages) for name, messages in own.splits.items()},
         "licence": USER_LICENCE,
         "labels": {output: _counts(own.splits["train"], output) for output in OUTPUTS},

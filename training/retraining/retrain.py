@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from rich.console import Console
 
-from escalate.bundle import LANGUAGE_CLASSES, released_bundle
+from escalate.bundle import LANGUAGE_CLASSES, read_manifest, released_bundle
 from escalate.policy import OUTPUTS
 from training.bundle.bundling import refuse_other_folder
 from training.bundle.calibrating import expect_other
@@ -29,13 +29,12 @@ from training.network.model import EscalationModel, keep_layers
 from training.network.restoring import read_network
 from training.network.weights import load_weights, save_weights
 from training.printing import say
-from training.release.own_messages import learned_own_texts
 from training.retraining.announcing import announce_data, announce_time
 from training.retraining.estimating import estimate
 from training.retraining.learning import choose_watched, learn
 from training.retraining.mixing import mix, without
 from training.retraining.plan import Plan, Record, find_record, write_record
-from training.tickets.own_corpus import FOLDER, OwnCorpus, read_own_corpus, write_own_corpus
+from training.tickets.own_corpus import FOLDER, OwnCorpus, find_learned, read_own_corpus, write_own_corpus
 from training.tickets.reading import read_tickets
 from training.tickets.splitting import split_tickets
 
@@ -136,18 +135,19 @@ def _own_corpus(plan: Plan, record: Record, folder: Path) -> OwnCorpus:
 
 
 def _learned_by_start(plan: Plan) -> set[str]:
-    """Return the own texts that the model to start from has learned: they can judge no model after it."""
+    """Return the own texts that the start, or a model before it, has learned: they can judge no later one."""
     if plan.start_bundle is None:
         return set()
-    learned = learned_own_texts(plan.start_bundle)
-    if learned is None:
+    learned = find_learned(plan.start_bundle, read_manifest(plan.start_bundle))
+    for sha256 in learned.missing:
         say(
             _console,
-            f"The messages that {plan.start_bundle} was trained with are not in runs/: the new test split "
-            "may hold some of them, and the new model look better than it is.",
+            f"Messages that {plan.start_bundle} was trained with are not to be found in runs/ (corpus "
+            f"{sha256[:12]}…): the new test split may hold some of them, and the new model look better than "
+            "it is.",
             "yellow",
         )
-    return learned or set()
+    return learned.texts()
 
 
 def _refuse_constant(plan: Plan, messages: Sequence[Message]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from typer.testing import CliRunner
 
 from escalate import Classifier
 from escalate.policy import Policy
+from tests.training.bundles import copy_bundle
 from training.__main__ import app
-from training.corpus.messages import read_messages, read_split, write_messages
+from training.corpus.messages import SPLITS, corpus_hash, read_messages, read_split, write_messages
 
 COSTS = ("--missed-cost", "50", "--hand-off-cost", "4")
 
@@ -106,6 +108,34 @@ def test_training_messages_are_pointed_out(tiny_bundle: Path, tiny_corpus: Path,
     assert code == 0, output
     assert f"{len(learned)} of the messages are in the train split" in output
     assert "no labels for negative sentiment and human requested" in output
+
+
+def test_messages_that_any_model_of_a_chain_learned_are_pointed_out(
+    tiny_bundle: Path, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    learned = read_split(tiny_corpus, "test")
+    first = tmp_path / "runs" / "first" / "corpus"
+    for split in SPLITS:
+        write_messages(first / split / "all.jsonl", learned)
+
+    def go_on_from_first(manifest: dict[str, Any]) -> None:
+        manifest["data"] |= {"origin": "user", "learned": [corpus_hash(first), manifest["data"]["sha256"]]}
+
+    further = copy_bundle(tiny_bundle, tmp_path / "further", "2.0", go_on_from_first)
+    arguments = ("--recall", "0.9", "--model", further, "--report", "report")
+    for corpus, missing in ((tiny_corpus, []), (first, [corpus_hash(tiny_corpus)])):
+        code, output = run("--data", first / "test" / "all.jsonl", *arguments, "--corpus", corpus)
+        assert code == 0, output
+        assert f"{len(learned)} of the messages are in the train split" in output
+        numbers = json.loads(Path("report/thresholds.json").read_text(encoding="utf-8"))
+        assert numbers["data"]["not_found"] == missing
+        assert output.count("are not to be found") == len(missing)
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    code, output = run("--data", "elsewhere/first/corpus/test/all.jsonl", *arguments)
+    assert code == 0, output
+    assert "in the train split" not in output
+    assert output.count("training messages of the model are not to be found") == 2
 
 
 def test_a_capacity_out_of_reach_writes_nothing(tiny_bundle: Path, tiny_corpus: Path, tmp_path: Path) -> None:

@@ -113,6 +113,42 @@ def test_without_its_run_a_model_may_have_learned_anything(bundle: Path, workpla
     assert texts(found.messages) == {"a new one"}
 
 
+def test_what_earlier_models_of_a_chain_learned_is_left_out_too(bundle: Path, workplace: Path) -> None:
+    """A model trained in runs/mine went on in runs/later; the first one is in no folder any more."""
+    later = write_corpus(workplace / "runs" / "later" / "corpus", "later")
+    learned = [corpus_hash(workplace / "runs" / "mine" / "corpus"), corpus_hash(later)]
+    further = write_bundle(workplace / "further", later, learned=learned)
+    written = ["mine train 1", "mine validation 2", "mine test 3", "later train 4", "a new one"]
+    source = write_tickets(workplace / "tickets.csv", written)
+    found = given_test_messages(further, source, Columns(), None)
+    assert texts(found.messages) == {"mine test 3", "a new one"}
+    assert found.notes == ("3 of 5 messages are left out: this model learned them.",)
+    assert texts(found.train) == {f"later train {i}" for i in range(10)}
+    messages = [make_message(i, text=text) for i, text in enumerate(written)]
+    (note,) = known_to_others(messages, further)
+    assert note.startswith("3 of these messages were learned by the old model")
+    (workplace / "runs" / "mine").rename(workplace / "elsewhere")
+    found = given_test_messages(further, source, Columns(), None)
+    assert texts(found.messages) == set(written) - {"later train 4"}
+    assert found.notes[0] == "1 of 5 messages are left out: this model learned them."
+    (missing,) = found.notes[1:]
+    assert "are not to be found" in missing
+    assert learned[0][:12] in missing
+    missing, count = known_to_others(messages, further)
+    assert "are not to be found" in missing
+    assert count.startswith("1 of these messages were learned by the old model")
+
+
+def test_a_corpus_of_the_project_that_is_not_here_is_said(workplace: Path, corpus: Path) -> None:
+    released = write_bundle(workplace / "earlier", corpus, origin="project")
+    source = write_tickets(workplace / "tickets.csv", ["project train 1", "a new one"])
+    (workplace / "data" / "train" / "en.jsonl").unlink()
+    found = given_test_messages(released, source, Columns(), None)
+    assert len(found.messages) == 2
+    (note,) = found.notes
+    assert "are not to be found" in note
+
+
 def test_who_else_knows_the_messages_is_said(bundle: Path, workplace: Path, corpus: Path) -> None:
     messages = [
         make_message(i, text=text) for i, text in enumerate(["a new one", "mine train 1", "Mine train 2"])

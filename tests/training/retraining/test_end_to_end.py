@@ -5,12 +5,14 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from escalate import Classifier
 from escalate.cli import app as escalate
+from tests.training.bundles import copy_bundle
 from tests.training.retraining.making import (
     COLUMNS,
     SHIFTED,
@@ -92,6 +94,54 @@ def test_a_model_trained_further_is_judged_by_what_its_start_never_saw(
     for split in ("validation", "test"):
         assert saved["further"][split]
         assert not learned & {message.text for message in saved["further"][split]}
+
+
+def test_what_a_chain_of_models_learned_judges_no_later_one(
+    workplace: Path, tiny_bundle: Path, tiny_corpus: Path, recipe_file: Path
+) -> None:
+    """The first model of the chain is gone, its run is there; the second one names both corpora."""
+    tickets = make_tickets(150, SHIFTED)
+    learned = []
+    for name, part in (("january", tickets[:50]), ("february", tickets[50:100])):
+        read = read_tickets(str(write_csv(workplace / f"{name}.csv", part, partial)), READ)
+        learned.append(
+            corpus_hash(write_own_corpus(read, split_tickets(read), Path("runs", name, "corpus")).folder)
+        )
+
+    def go_on(manifest: dict[str, Any]) -> None:
+        manifest["data"] |= {"origin": "user", "sha256": learned[1], "learned": learned}
+
+    start = copy_bundle(tiny_bundle, workplace / "models" / "february", "february", go_on)
+    data = write_csv(workplace / "march.csv", tickets, partial)
+    result = run(*train(data, "models/march", start, tiny_corpus, recipe_file, "--epochs", "1"))
+    assert result.exit_code == 0, result.output
+    assert "not to be found" not in result.output
+    march = Path("runs/march/corpus")
+    assert Classifier.load("models/march").manifest["data"]["learned"] == [*learned, corpus_hash(march)]
+    for name in ("january", "february"):
+        before = {
+            m.text
+            for split in ("train", "validation")
+            for m in read_split(Path("runs", name, "corpus"), split)
+        }
+        for split in ("validation", "test"):
+            texts = {message.text for message in read_split(march, split)}
+            assert texts
+            assert not before & texts
+
+
+def test_a_start_whose_messages_are_gone_is_told(
+    workplace: Path, tiny_bundle: Path, tiny_corpus: Path, recipe_file: Path
+) -> None:
+    def go_on(manifest: dict[str, Any]) -> None:
+        manifest["data"] |= {"origin": "user", "learned": ["a" * 64, "b" * 64]}
+
+    start = copy_bundle(tiny_bundle, workplace / "models" / "february", "february", go_on)
+    data = write_csv(workplace / "march.csv", make_tickets(20, SHIFTED), lambda ticket, output: None)
+    result = run(*train(data, "models/march", start, tiny_corpus, recipe_file))
+    assert "no labels to train" in result.output
+    for sha256 in ("a" * 12, "b" * 12):
+        assert f"are not to be found in runs/ (corpus {sha256}…)" in result.output
 
 
 def test_from_a_csv_to_scored_tickets(
