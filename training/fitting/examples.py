@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import OUTPUTS
@@ -23,6 +23,10 @@ from training.fitting.augmentation import LATIN_LETTERS, OWN_LETTERS, augment
 from training.network.base_encoder import special_id
 
 FloatArray = npt.NDArray[np.float32]
+
+# So many batches are put together from examples sorted by length: enough for little padding, few enough for
+# batches of ever other examples.
+_BATCHES_SORTED: Final = 50
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,12 @@ class ExampleDataset(Dataset[dict[str, Any]]):
         """Return the number of examples."""
         return len(self.examples)
 
+    def lengths(self) -> list[int]:
+        """Return the number of tokens of each example, of the longer one of its views."""
+        if not self.variant_ids:
+            return [len(row) for row in self.ids]
+        return [max(len(row), len(other)) for row, other in zip(self.ids, self.variant_ids, strict=True)]
+
     def __getitem__(self, i: int) -> dict[str, Any]:
         """Return the token ids of one example, its labels, and what a teacher says of it."""
         item: dict[str, Any] = {
@@ -173,6 +183,33 @@ class ExampleDataset(Dataset[dict[str, Any]]):
             item["target_language"] = targets.language[i]
             item["target_embedding"] = targets.embedding[i]
         return item
+
+
+class LikeLengths(Sampler[int]):
+    """The order of examples in which each batch holds like lengths, and the batches come by chance."""
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        """Take the length of each example, the examples of a batch, and the seed of the order."""
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the position of every example once; the last batch alone may be smaller."""
+        random = Random(self.seed)
+        shuffled = random.sample(range(len(self)), len(self))
+        size = self.batch_size * _BATCHES_SORTED
+        batches = []
+        for start in range(0, len(self), size):
+            like = sorted(shuffled[start : start + size], key=self.lengths.__getitem__)
+            batches += [like[i : i + self.batch_size] for i in range(0, len(like), self.batch_size)]
+        *whole, last = batches
+        random.shuffle(whole)
+        yield from (i for batch in [*whole, last] for i in batch)
 
 
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> list[list[int]]:

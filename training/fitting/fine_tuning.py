@@ -28,7 +28,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from escalate.policy import OUTPUTS
 from training.errors import RunError
-from training.fitting.examples import ExampleDataset, Examples, Targets, collate, token_ids
+from training.fitting.examples import ExampleDataset, Examples, LikeLengths, Targets, collate, token_ids
 from training.fitting.losses import LossWeights, loss_of
 from training.fitting.recipe import StageSettings
 from training.network.base_encoder import special_id
@@ -55,6 +55,11 @@ class Watch:
 
 class _EscalationTrainer(Trainer):
     weights: LossWeights
+    train_dataset: ExampleDataset
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LikeLengths:
+        # The library's own goes from long to short again and again, and knows one view of an example only.
+        return LikeLengths(self.train_dataset.lengths(), self.args.train_batch_size, self.args.seed)
 
     def compute_loss(
         self,
@@ -113,8 +118,6 @@ def fine_tune(
         bf16=has_bf16(),
         use_cpu=on_cpu,
         seed=seed,
-        data_seed=seed,
-        train_sampling_strategy="group_by_length",
         dataloader_num_workers=0,
         dataloader_pin_memory=not on_cpu,
         save_steps=between,

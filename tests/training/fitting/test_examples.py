@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 import torch
 
 from tests.training.making import make_message
-from training.fitting.examples import collate, pairs_of
+from training.fitting.examples import LikeLengths, collate, pairs_of
 from training.fitting.lexicon import lexicon
 from training.fitting.losses import LossWeights, loss_of
 from training.network.model import Logits
@@ -73,3 +74,16 @@ def test_only_a_difference_between_the_views_costs_consistency() -> None:
     assert other.item() > 0.1
     single = loss_of(logits([[1.0, -2.0, 0.5]]), batch, weights)
     assert single.item() == 0
+
+
+def test_batches_hold_like_lengths_and_come_in_no_order_of_length() -> None:
+    lengths = [i % 97 for i in range(1_003)]
+    order = list(LikeLengths(lengths, 8, seed=1))
+    assert sorted(order) == list(range(len(lengths)))
+    batches = [[lengths[i] for i in order[start : start + 8]] for start in range(0, len(order), 8)]
+    assert sum(max(batch) - min(batch) for batch in batches) / len(batches) < 5
+    longest = [max(batch) for batch in batches]
+    rises = sum(after > before for before, after in pairwise(longest))
+    assert 0.3 < rises / len(longest) < 0.7
+    assert order == list(LikeLengths(lengths, 8, seed=1))
+    assert order != list(LikeLengths(lengths, 8, seed=2))
