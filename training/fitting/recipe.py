@@ -17,6 +17,9 @@ else:
 
 RECIPE: Final = Path(__file__).with_name("recipe.toml")
 
+LARGEST_WINDOW: Final = 512
+"""Positions of the base encoder (multilingual-e5-small), in tokens."""
+
 
 @dataclass(frozen=True)
 class StageSettings:
@@ -146,30 +149,49 @@ def build_recipe(data: dict[str, Any], where: str) -> Recipe:
     }
     recipe: Recipe = _build(Recipe, {**data, **stages}, where)
     wrong = {
-        "seeds must be different numbers, at least one": not recipe.seeds
-        or len(set(recipe.seeds)) < len(recipe.seeds),
+        "seeds must be different numbers from 0 on, at least one": not _are_distinct(recipe.seeds),
         "latin_letters must be a share from 0 to 1 for each seed": len(recipe.latin_letters)
         != len(recipe.seeds)
         or not all(0 <= share <= 1 for share in recipe.latin_letters),
-        "exit_margin must be a number from 0 on": not 0 <= recipe.exit_margin < math.inf,
+        "vocabulary_words must be 0 or more": recipe.vocabulary_words < 0,
+        f"window must be at most {LARGEST_WINDOW}": recipe.window > LARGEST_WINDOW,
         "overlap must leave a window new tokens": not 0 <= recipe.overlap < recipe.window - 2,
         "other_share must be above 0 and below 1": not 0 < recipe.other_share < 1,
     }
     shares = ("own_letters", "interpolation", "released_share", "label_weight")
     for name in (*shares, "offer_recall", "escalate_precision"):
         wrong[f"{name} must be between 0 and 1"] = not 0 <= getattr(recipe, name) <= 1
+    for name in ("exit_margin", "consistency", "embedding_weight", "glued"):
+        wrong[f"{name} must be a number from 0 on"] = not 0 <= getattr(recipe, name) < math.inf
     if recipe.exit_margin > 0:
         layers = len(recipe.teacher.layers)
         outside = not set() < set(recipe.student.layers) <= set(range(layers))
         wrong[f"[student] layers must be some of the teacher's {layers}, counted from 0"] = outside
         wrong["shared_layers must leave the teacher a layer"] = not 0 < recipe.shared_layers < layers
     for name, stage in (("teacher", recipe.teacher), ("student", recipe.student)):
-        for setting, least in (("copies", 1), ("batch_size", 1), ("max_tokens", 3)):
-            wrong[f"[{name}] {setting} must be {least} or more"] = getattr(stage, setting) < least
+        wrong |= {f"[{name}] {reason}": holds for reason, holds in _wrong_in_stage(stage).items()}
     for reason, holds in wrong.items():
         if holds:
             raise RecipeError(f"{where}: {reason}")
     return recipe
+
+
+def _wrong_in_stage(stage: StageSettings) -> dict[str, bool]:
+    return {
+        "layers must be different numbers from 0 on, at least one": not _are_distinct(stage.layers),
+        "copies must be 1 or more": stage.copies < 1,
+        "batch_size must be 1 or more": stage.batch_size < 1,
+        "learning_rate must be a number above 0": not 0 < stage.learning_rate < math.inf,
+        "layer_decay must be above 0, at most 1": not 0 < stage.layer_decay <= 1,
+        "weight_decay must be a number from 0 on": not 0 <= stage.weight_decay < math.inf,
+        "warmup must be between 0 and 1": not 0 <= stage.warmup <= 1,
+        "dropout must be from 0 on and below 1": not 0 <= stage.dropout < 1,
+        f"max_tokens must be from 3 to {LARGEST_WINDOW}": not 3 <= stage.max_tokens <= LARGEST_WINDOW,
+    }
+
+
+def _are_distinct(numbers: tuple[int, ...]) -> bool:
+    return len(numbers) == len(set(numbers)) > 0 and min(numbers) >= 0
 
 
 def _build(cls: Any, data: Any, where: str) -> Any:
