@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from escalate import Classifier
 from escalate.policy import LANGUAGES
+from escalate.text import NORMALISER_VERSION
 from training.bundle.bundling import Origin, draft_bundle, refuse_other_folder, write_bundle
 from training.bundle.calibrating import expect_other
 from training.bundle.parity import compare_forms, compare_student
@@ -49,12 +50,17 @@ def export(run: Path, corpus: Path, version: str, folder: Path) -> Path:
 
     Raises:
         ExportError: The forms of the network disagree, or the folder is no bundle.
-        RunError: The run is not finished, or was trained on another corpus.
+        RunError: The run is not finished, or was trained on another corpus or with another normaliser.
     """
     refuse_other_folder(folder)
     record = read_record(run)
     if record.corpus != corpus_hash(corpus):
         raise RunError(f"{run} was trained on another corpus than {corpus}; train again")
+    if record.normaliser != NORMALISER_VERSION:
+        raise RunError(
+            f"{run} was trained with version {record.normaliser} of the text normaliser, this is version "
+            f"{NORMALISER_VERSION}; train again"
+        )
     model, base = read_served(record.recipe, run)
     splits = {name: read_split(corpus, name) for name in SPLITS}
     expect_other(model, [message.language for message in splits["train"]], record.recipe.other_share)

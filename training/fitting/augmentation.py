@@ -174,7 +174,7 @@ def decompose(text: str, language: str, random: Random) -> str:
 def write_in_own_letters(text: str, language: str, random: Random) -> str:
     """Write Hebrew or Arabic that is in Latin letters in its own, as it is read in service too.
 
-    An eighth of the words is not known, since the table knows the train split better than what customers
+    About a tenth of the words is not known, since the table knows the train split better than what customers
     write.
     """
     known = incomplete_transliteration(random.randrange(PARTS))

@@ -286,6 +286,18 @@ def test_a_run_is_exported_with_its_own_corpus_only(
         export(tiny_run, changed, "x", tmp_path / "bundle")
 
 
+def test_a_run_is_exported_with_its_own_normaliser_only(
+    tiny_run: Path, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    older = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    record = json.loads((older / pipeline.RECORD).read_text(encoding="utf-8"))
+    record["normaliser"] = NORMALISER_VERSION - 1
+    (older / pipeline.RECORD).write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(RunError, match=f"version {NORMALISER_VERSION - 1} of the text normaliser"):
+        export(older, tiny_corpus, "x", tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_a_folder_that_is_no_bundle_is_never_replaced(
     tiny_run: Path, tiny_corpus: Path, tmp_path: Path
 ) -> None:
