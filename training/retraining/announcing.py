@@ -11,7 +11,7 @@ from escalate.bundle import LANGUAGE_CLASSES
 from escalate.policy import OUTPUTS
 from training.formatting import LANGUAGE_NAMES, OUTPUT_NAMES
 from training.printing import say
-from training.retraining.estimating import Estimate
+from training.retraining.estimating import TimeEstimate
 from training.retraining.learning import FEWEST_TO_WATCH
 from training.retraining.mixing import corpus_messages
 from training.tickets.own_corpus import OwnCorpus
@@ -56,7 +56,7 @@ def announce_data(own: OwnCorpus, own_share: float, epochs: int, console: Consol
     )
 
 
-def announce_time(expected: Estimate, watched: int, read: int, console: Console, probed: int = 0) -> None:
+def announce_time(expected: TimeEstimate, watched: int, read: int, console: Console, probed: int = 0) -> None:
     """Say what early stopping goes by, and how long it all takes.
 
     Args:

@@ -36,7 +36,7 @@ _TIMED_AMONG: Final = 128
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TimeEstimate:
     """How long a training takes on this machine.
 
     Attributes:
@@ -63,14 +63,14 @@ class Estimate:
         return self.steps * self.step + self.measurements * self.measurement + self.distilling
 
 
-def estimate(
+def estimate_time(
     network: Network,
     base: BaseEncoder,
     examples: Examples,
     watched: Sequence[Message],
     settings: StageSettings,
     student: StageSettings,
-) -> Estimate:
+) -> TimeEstimate:
     """Time some steps on a copy of the network, and the reading of some messages.
 
     Args:
@@ -93,7 +93,7 @@ def estimate(
         distilling = len(examples) * reading_among + _timed_distilling(
             copies, base, examples, student, weights
         )
-    return Estimate(
+    return TimeEstimate(
         steps=steps,
         # The first step also prepares memory.
         step=float(np.mean(seconds[1:])),

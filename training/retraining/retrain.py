@@ -30,7 +30,7 @@ from training.network.restoring import read_network
 from training.network.weights import load_weights, save_weights
 from training.printing import say
 from training.retraining.announcing import announce_data, announce_time
-from training.retraining.estimating import estimate
+from training.retraining.estimating import estimate_time
 from training.retraining.learning import choose_watched, learn
 from training.retraining.mixing import mix, without
 from training.retraining.plan import Plan, Record, find_record, write_record
@@ -92,7 +92,7 @@ def retrain(plan: Plan, folder: Path, out: Path) -> Trained:
     if not (folder / _NETWORK).is_file():
         watched = choose_watched(own.splits["validation"], plan.seed)
         settings = plan.settings(model.encoder.config.num_hidden_layers, len(own.splits["train"]))
-        expected = estimate(network, base, examples, watched, settings, plan.student)
+        expected = estimate_time(network, base, examples, watched, settings, plan.student)
         # Each message is read quantised; those of the test split also by the other forms and models.
         read = len(own.splits["validation"]) + len(corpus["validation"]) + 6 * len(own.splits["test"])
         has_heads = plan.start_bundle is not None or (folder / _START).is_file()

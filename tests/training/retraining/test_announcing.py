@@ -10,7 +10,7 @@ from rich.console import Console
 from tests.training.making import make_message
 from tests.training.tickets.making import make_rows, write_rows
 from training.retraining.announcing import announce_data, announce_time, duration
-from training.retraining.estimating import Estimate
+from training.retraining.estimating import TimeEstimate
 from training.tickets.columns import Columns
 from training.tickets.own_corpus import OwnCorpus, read_own_corpus, write_own_corpus
 from training.tickets.reading import read_tickets
@@ -64,7 +64,7 @@ def test_rows_without_text_are_counted_in_every_session(tmp_path: Path) -> None:
 )
 def test_the_time_is_said_before_it_starts(watched: int, told: str, most: str) -> None:
     said = StringIO()
-    expected = Estimate(
+    expected = TimeEstimate(
         steps=300, step=2.0, measurement=10.0, measurements=12, reading=0.02, reading_among=0.01
     )
     announce_time(expected, watched, 3000, Console(file=said, width=40))
@@ -77,7 +77,7 @@ def test_the_time_is_said_before_it_starts(watched: int, told: str, most: str) -
 
 def test_the_time_of_a_linear_probe_is_said_too() -> None:
     said = StringIO()
-    expected = Estimate(
+    expected = TimeEstimate(
         steps=300, step=2.0, measurement=10.0, measurements=12, reading=0.02, reading_among=0.01
     )
     announce_time(expected, 0, 3000, Console(file=said, width=40), probed=21_000)
